@@ -1,0 +1,21 @@
+# Headers and schemas of the vendors, taken from pinned packages at configure time (cmake/vendor-headers.lock).
+# A folder of your own wins: -DSPEEDSTER_DLPACK_INCLUDE=…, -DSPEEDSTER_ONNXRUNTIME_INCLUDE=…, -DSPEEDSTER_OPENVINO_INCLUDE=….
+
+set(SPEEDSTER_VENDOR_DIR ${PROJECT_SOURCE_DIR}/build/vendor CACHE PATH "Where fetched vendor headers are kept")
+find_package(Python3 COMPONENTS Interpreter QUIET)
+
+if(NOT (SPEEDSTER_DLPACK_INCLUDE AND SPEEDSTER_ONNXRUNTIME_INCLUDE AND SPEEDSTER_OPENVINO_INCLUDE AND SPEEDSTER_ONNX_PROTO_DIR))
+  execute_process(
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/fetch_headers.py
+            ${PROJECT_SOURCE_DIR}/cmake/vendor-headers.lock ${SPEEDSTER_VENDOR_DIR}
+    RESULT_VARIABLE fetched)
+  if(NOT fetched EQUAL 0)
+    message(FATAL_ERROR "[vendor-headers] expected the pinned packages, got no download; try again with a package index, "
+                        "or give the include folders by -DSPEEDSTER_*_INCLUDE")
+  endif()
+endif()
+set(SPEEDSTER_DLPACK_INCLUDE ${SPEEDSTER_VENDOR_DIR}/include CACHE PATH "Folder with dlpack/dlpack.h")
+set(SPEEDSTER_ONNXRUNTIME_INCLUDE ${SPEEDSTER_VENDOR_DIR}/onnxruntime CACHE PATH "Folder with onnxruntime_c_api.h")
+set(SPEEDSTER_OPENVINO_INCLUDE ${SPEEDSTER_VENDOR_DIR}/openvino CACHE PATH "Folder with openvino/c/openvino.h")
+set(SPEEDSTER_ONNX_PROTO_DIR ${SPEEDSTER_VENDOR_DIR}/onnx CACHE PATH "Folder with onnx-ml.proto")
+set(SPEEDSTER_VENDOR_INCLUDE ${SPEEDSTER_DLPACK_INCLUDE})

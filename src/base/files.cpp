@@ -1,0 +1,252 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+namespace speedster {
+
+ErrorKind errno_kind(int error_number) {
+  switch (error_number) {
+    case ENOENT: case ENOTDIR: return ErrorKind::kNotFound;
+    case EACCES: case EPERM: case EROFS: return ErrorKind::kPermission;
+    case ENOSPC: case EDQUOT: case EFBIG: return ErrorKind::kNoSpace;
+    case ENOMEM: return ErrorKind::kOutOfMemory;
+    case EISDIR: case ELOOP: case ENAMETOOLONG: case EINVAL: return ErrorKind::kBadInput;
+    default: return ErrorKind::kInternal;
+  }
+}
+
+Error errno_error(int error_number, std::string_view who, std::string_view what, const fs::path& path) {
+  std::string message = "[" + std::string(who) + "] expected " + std::string(what) + ", got " + path.string() + ": " +
+                        std::generic_category().message(error_number);
+  const ErrorKind kind = errno_kind(error_number);
+  if (kind == ErrorKind::kNoSpace) message += "; try to free space or another folder";
+  if (kind == ErrorKind::kPermission) message += "; try another folder or its owner's account";
+  return {kind, std::move(message)};
+}
+
+void UniqueFd::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Result<UniqueFd> open_for_reading(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error(errno, "files", "a readable file", path);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
+  if (!S_ISREG(status.st_mode))
+    return Error(ErrorKind::kBadInput, "[files] expected a regular file, got " + path.string());
+  return fd;
+}
+
+Result<std::size_t> read_some(int fd, std::span<std::byte> buffer, const fs::path& path) {
+  while (true) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return errno_error(errno, "files", "readable bytes", path);
+  }
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put >= 0) bytes = bytes.subspan(static_cast<std::size_t>(put));
+    else if (errno != EINTR) return errno_error(errno, "files", "a writable file", path);
+  }
+  return {};
+}
+
+Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
+  SPEEDSTER_ASSIGN(UniqueFd fd, open_for_reading(path));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
+  if (static_cast<std::uint64_t>(status.st_size) > limit)
+    return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes, got " +
+                                           std::to_string(status.st_size) + " in " + path.string());
+  std::string content;
+  std::vector<std::byte> buffer(std::size_t{64} << 10U);
+  while (true) {
+    SPEEDSTER_ASSIGN(std::size_t got, read_some(fd.get(), buffer, path));
+    if (got == 0) return content;
+    content.append(reinterpret_cast<const char*>(buffer.data()), got);
+    if (content.size() > limit)
+      return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes in " + path.string());
+  }
+}
+
+Result<void> write_file(const fs::path& path, std::string_view content) {
+  const fs::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.valid()) return errno_error(errno, "files", "a writable file", path);
+  Result<void> written = write_all(fd.get(), std::as_bytes(std::span(content.data(), content.size())), path);
+  if (written.ok() && ::fsync(fd.get()) != 0) written = errno_error(errno, "files", "a writable file", path);
+  fd.reset();
+  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = errno_error(errno, "files", "a replaceable file", path);
+  if (!written.ok()) ::unlink(temporary.c_str());
+  return written;
+}
+
+Result<void> make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return errno_error(error.value(), "files", "a folder that can be made", path);
+  return {};
+}
+
+Result<void> copy_file(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (error) return errno_error(error.value(), "files", "a copy of " + from.string(), to);
+  return {};
+}
+
+Result<void> replace_directory(const fs::path& finished, const fs::path& to) {
+  std::error_code error;
+  const fs::path old = to.string() + ".old." + std::to_string(::getpid());
+  const bool had = fs::exists(fs::symlink_status(to, error));
+  if (had) {
+    fs::rename(to, old, error);
+    if (error) return errno_error(error.value(), "files", "a replaceable folder", to);
+  }
+  fs::rename(finished, to, error);
+  if (error) {
+    const int number = error.value();
+    if (had) fs::rename(old, to, error);
+    return errno_error(number, "files", "a folder on the same file system as " + finished.string(), to);
+  }
+  if (had) fs::remove_all(old, error);
+  return {};
+}
+
+Result<std::uint64_t> file_size(const fs::path& path) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error) return errno_error(error.value(), "files", "a readable file", path);
+  return static_cast<std::uint64_t>(size);
+}
+
+std::uint64_t directory_size(const fs::path& path) {
+  std::uint64_t total = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(path, fs::directory_options::skip_permission_denied, error), end;
+       !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_regular_file(ignored) && !it->is_symlink(ignored)) total += it->file_size(ignored);
+  }
+  return total;
+}
+
+Result<std::uint64_t> free_space(const fs::path& path) {
+  fs::path existing = fs::absolute(path);
+  std::error_code error;
+  while (!fs::exists(existing, error) && existing.has_parent_path() && existing != existing.parent_path())
+    existing = existing.parent_path();
+  struct statvfs status {};
+  if (::statvfs(existing.c_str(), &status) != 0) return errno_error(errno, "files", "a file system", path);
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+Result<fs::path> inside(const fs::path& root, std::string_view relative, std::string_view who) {
+  auto refuse = [&](std::string_view why) {
+    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a path inside " + root.string() + ", got \"" +
+                                          std::string(relative) + "\" (" + std::string(why) + ")");
+  };
+  if (relative.empty() || relative.find('\0') != std::string_view::npos) return refuse("empty or with a zero byte");
+  const fs::path part(relative);
+  if (part.is_absolute()) return refuse("absolute");
+  fs::path current = root;
+  for (const fs::path& component : part) {
+    if (component.empty() || component == "." || component == "..") return refuse("it may not leave the folder");
+    current /= component;
+    std::error_code error;
+    if (fs::is_symlink(fs::symlink_status(current, error))) return refuse("a symbolic link");
+  }
+  return current;
+}
+
+Result<TempDir> TempDir::create(std::string_view prefix, const fs::path& parent) {
+  fs::path base = parent;
+  if (base.empty()) {
+    const std::string tmp = environment("TMPDIR");
+    base = tmp.empty() ? "/tmp" : tmp;
+  }
+  SPEEDSTER_TRY(make_directories(base));
+  std::string pattern = (base / (std::string(prefix) + "XXXXXX")).string();
+  if (::mkdtemp(pattern.data()) == nullptr) return errno_error(errno, "files", "a temporary folder", base);
+  return TempDir(fs::path(pattern));
+}
+
+TempDir& TempDir::operator=(TempDir&& other) noexcept {
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
+Result<MappedFile> MappedFile::open(const fs::path& path) {
+  SPEEDSTER_ASSIGN(UniqueFd fd, open_for_reading(path));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
+  MappedFile file;
+  file.size_ = static_cast<std::size_t>(status.st_size);
+  if (file.size_ == 0) return file;
+  void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (data == MAP_FAILED) return errno_error(errno, "files", "a mappable file", path);
+  file.data_ = data;
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+void MappedFile::forget(std::size_t offset, std::size_t length) const {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = (offset + page - 1) / page * page;
+  const std::size_t end = std::min(offset + length, size_) / page * page;
+  if (data_ != nullptr && begin < end) ::madvise(static_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+namespace {
+
+fs::path user_directory(const char* own, const char* xdg, const char* below_home) {
+  if (const std::string value = environment(own); !value.empty()) return value;
+  if (const std::string value = environment(xdg); !value.empty() && value.front() == '/') return fs::path(value) / "speedster";
+  const std::string home = environment("HOME");
+  return fs::path(home.empty() ? "/tmp" : home) / below_home / "speedster";
+}
+
+}  // namespace
+
+fs::path cache_directory() { return user_directory("SPEEDSTER_CACHE_DIR", "XDG_CACHE_HOME", ".cache"); }
+fs::path state_directory() { return user_directory("SPEEDSTER_STATE_DIR", "XDG_STATE_HOME", ".local/state"); }
+fs::path data_directory() { return user_directory("SPEEDSTER_DATA_DIR", "XDG_DATA_HOME", ".local/share"); }
+
+}  // namespace speedster

@@ -1,0 +1,89 @@
+/// Quantization and half precision on the ONNX graph. What gets quantized, signedness and granularity come from a table per
+/// target backend (targets.h): one graph does not serve two vendors.
+#pragma once
+#include <speedster/error.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "onnx/model.h"
+
+namespace speedster::compressor {
+
+/// How one backend wants its int8 graph.
+struct Target {
+  std::string name;                                ///< "onnxruntime", "openvino"
+  std::set<std::string> static_operators;          ///< operators with QDQ on activations and weights
+  std::set<std::string> pass_through;              ///< operators that run in int8 between quantized ones (MaxPool, Reshape, …)
+  bool unsigned_activations = true;                ///< U8 activations on x86
+  bool per_channel = true;
+  int weight_bits = 8;                             ///< 7 on processors without VNNI: pairs of products would saturate
+  bool quantize_bias = true;                       ///< int32 bias with scale = activation × weight
+  bool symmetric_weights = true;
+};
+/// The table. Kind unsupported for a backend that has no row.
+Result<Target> target_for(std::string_view backend, bool vnni);
+
+enum class Calibration { kMinMax, kPercentile };
+
+/// Range of one tensor, from calibration.
+struct Range { double low = 0, high = 0; };
+using Ranges = std::map<std::string, Range>;
+
+struct StaticOptions {
+  Calibration calibration = Calibration::kMinMax;
+  double percentile = 99.99;
+  std::set<std::string> exclude_nodes;             ///< by name
+  std::vector<std::string> exclude_patterns;       ///< shell patterns on node names or operator types
+};
+
+/// Activation tensors whose ranges static quantization needs, in topological order.
+std::vector<std::string> calibration_tensors(const onnx_model::OnnxModel& model, const Target& target,
+                                             const StaticOptions& options);
+/// A copy of the graph whose outputs are these tensors.
+Result<onnx_model::OnnxModel> with_outputs(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors);
+
+/// Streaming statistics of calibrated tensors: memory does not grow with the number of samples (2048-bin histograms that
+/// widen by doubling).
+class RangeCollector {
+ public:
+  RangeCollector(Calibration calibration, double percentile);
+  void observe(const std::string& tensor, const TensorView& values);
+  Ranges ranges() const;
+
+ private:
+  struct Histogram;
+  Calibration calibration_;
+  double percentile_;
+  std::map<std::string, std::shared_ptr<Histogram>> histograms_;
+};
+
+/// What was done, for the report.
+struct QuantizationSummary {
+  std::size_t quantized_nodes = 0, candidate_nodes = 0;
+  std::vector<std::string> nodes;                  ///< names of those quantized
+  std::vector<std::string> skipped;                ///< "name: why"
+};
+
+/// QDQ form: QuantizeLinear/DequantizeLinear around activations, quantized weights with per-channel scales.
+Result<QuantizationSummary> quantize_static(onnx_model::OnnxModel& model, const Target& target, const Ranges& ranges,
+                                            const StaticOptions& options);
+/// MatMul family only (MatMul, Gemm with constant weights): DynamicQuantizeLinear + MatMulInteger. Never convolutions.
+struct DynamicOptions {
+  int weight_bits = 8;
+  bool per_channel = true;
+  std::set<std::string> exclude_nodes;
+  std::vector<std::string> exclude_patterns;
+};
+Result<QuantizationSummary> quantize_dynamic(onnx_model::OnnxModel& model, const DynamicOptions& options);
+
+enum class Half { kFloat16, kBFloat16 };
+/// Weights and activations to 16 bits; inputs and outputs keep their dtype; sensitive operators stay in fp32.
+Result<QuantizationSummary> convert_half(onnx_model::OnnxModel& model, Half kind, const std::set<std::string>& keep_operators);
+const std::set<std::string>& sensitive_operators();
+
+}  // namespace speedster::compressor

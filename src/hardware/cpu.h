@@ -1,0 +1,55 @@
+/// What this machine is: processor, instruction sets, cores that may be used, memory; and how busy it is.
+#pragma once
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace speedster::hardware {
+
+/// Instruction sets by their field names: "sse4_2" "avx" "avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512vl"
+/// "avx512_vnni" "avx_vnni" "avx512_bf16" "avx512_fp16" "amx_tile" "amx_int8" "amx_bf16".
+using IsaSet = std::set<std::string, std::less<>>;
+
+struct Machine {
+  std::string system;       ///< "linux-x86_64"
+  std::string model;        ///< "AMD EPYC …" as the kernel names it
+  std::string vendor;       ///< "AuthenticAMD"
+  int family = 0;
+  int model_number = 0;
+  std::string codename;     ///< "Zen 3", "Sapphire Rapids", … ; empty where not known
+  int cores = 0;            ///< logical processors of the machine
+  int usable_cores = 0;     ///< what affinity and the cgroup quota allow, at least 1
+  std::uint64_t memory_bytes = 0;
+  IsaSet isa;
+
+  /// 8-bit products are summed without saturation (VNNI in either encoding, or AMX).
+  bool has_vnni() const;
+  bool has_bf16() const;
+  bool has_fp16() const;
+};
+
+/// Reads /proc/cpuinfo, affinity, cgroup v1 and v2 quotas. `hide` holds instruction sets to leave out.
+Machine probe(const IsaSet& hide = {});
+/// 64 hex digits over all that a measurement or machine-made blob depends on.
+std::string fingerprint(const Machine& machine);
+Json to_json(const Machine& machine);
+
+/// Memory that can be taken now without swapping (MemAvailable, bounded by the cgroup's limit).
+std::uint64_t available_memory();
+
+/// A reading of the machine's CPU accounts; the difference of two says how much others took.
+struct CpuAccount {
+  double at = 0;             ///< seconds, monotonic
+  double busy = 0;           ///< user + nice + system + irq seconds, all cores
+  double steal = 0;
+};
+CpuAccount read_cpu_account();
+/// Share of the core time between the readings, 0 to 1, taken by steal and by processes other than ours,
+/// which used `own_cpu_seconds` (children included).
+double foreign_share(const CpuAccount& begin, const CpuAccount& end, double own_cpu_seconds, int cores);
+
+}  // namespace speedster::hardware

@@ -1,0 +1,1 @@
+# libspeedster: the search.

@@ -1,0 +1,1 @@
+# libspeedster_runtime: what an application ships.

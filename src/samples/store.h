@@ -1,0 +1,79 @@
+/// Samples: read from npz, npy, safetensors or a folder, checked against a signature, cut along the batch axis, and
+/// streamed once into a memory-mapped store that children map read-only.
+#pragma once
+#include <speedster/error.h>
+#include <speedster/tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/signature.h"
+
+namespace speedster::samples {
+
+/// What the user said about data.
+struct SampleOptions {
+  std::filesystem::path data;                  ///< file or folder; ignored when `random`
+  bool random = false;
+  std::uint64_t seed = 0;
+  std::size_t random_count = 16;
+  std::map<std::string, std::pair<double, double>> ranges;  ///< --range NAME=LOW:HIGH (half-open for integers)
+  std::map<std::string, Shape> shapes;         ///< --shapes: the size of a call for each input, batch included
+  std::filesystem::path labels;                ///< npy, or text with a line a sample; empty = none
+};
+
+/// Read-only, memory-mapped; any number of processes open the same folder.
+class SampleStore {
+ public:
+  static Result<SampleStore> open(const std::filesystem::path& directory);
+  std::size_t size() const;
+  /// The inputs of sample `i` in the signature's order, views into the map.
+  Result<std::vector<TensorView>> sample(std::size_t i) const;
+  const std::vector<std::string>& input_names() const;
+  /// Bytes of sample `i`, all inputs.
+  std::uint64_t bytes(std::size_t i) const;
+  bool labelled() const;
+  /// Label of sample `i`: for npy a view of its row(s); for text its line.
+  std::optional<TensorView> label(std::size_t i) const;
+  std::optional<std::string> label_text(std::size_t i) const;
+  bool random() const;
+  /// Digest of all that was stored (for keys).
+  const std::string& digest() const;
+  /// Where NaN or infinity was met: "images, sample 3"; empty if nowhere.
+  const std::string& non_finite() const;
+  /// Tells the kernel that sample `i` is not needed soon.
+  void forget(std::size_t i) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+/// Reads, checks and cuts the samples and writes the store into `directory`, in constant memory.
+/// Errors (bad input) list the model's inputs and the numpy lines that write a valid file.
+Result<SampleStore> build_store(const SampleOptions& options, const Signature& signature,
+                                const std::filesystem::path& directory);
+
+/// The part of an error message that shows the inputs and the numpy lines.
+std::string how_to_write(const Signature& signature);
+
+/// The signature with each dynamic axis's min, opt and max as the samples (and --shapes) have them.
+Signature with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
+
+/// Three disjoint parts in a seeded order fixed beforehand (ARCHITECTURE.md, fixed 6).
+struct Split {
+  std::vector<std::size_t> calibration, search, judging;
+  bool independent = true;  ///< false where too few samples make the parts share
+};
+Split split(std::size_t samples, std::uint64_t seed);
+
+/// Arrays by name from npz, npy, safetensors; for `bench`, `run` and the metric's files.
+Result<std::vector<NamedTensor>> read_tensors(const std::filesystem::path& file);
+Result<void> write_npz(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors);
+
+}  // namespace speedster::samples
