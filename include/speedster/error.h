@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,12 @@ class Error {
   ErrorKind kind() const { return kind_; }
   /// This failure alone.
   const std::string& message() const { return message_; }
+  /// The vendor's own code, of this failure or of the nearest cause that has one; 0 if none has.
+  std::int64_t vendor_code() const { return vendor_code_ != 0 || !cause_ ? vendor_code_ : cause_->vendor_code(); }
+  Error with_vendor_code(std::int64_t code) && {
+    vendor_code_ = code;
+    return std::move(*this);
+  }
   /// The failure behind it, or null.
   const Error* cause() const { return cause_.get(); }
   /// This failure and its causes, joined by ": ".
@@ -77,6 +84,7 @@ class Error {
  private:
   ErrorKind kind_;
   std::string message_;
+  std::int64_t vendor_code_ = 0;
   std::shared_ptr<const Error> cause_;
 };
 
