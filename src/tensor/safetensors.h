@@ -1,5 +1,6 @@
 /// The safetensors format: 8 bytes little-endian header length, JSON header, data. Hostile input is refused:
-/// sizes are checked before anything is allocated, offsets must lie inside, not overlap and match dtype and shape.
+/// sizes are checked before anything is allocated; offsets must match dtype and shape and cover the data without hole
+/// or overlap, as the format's own reader demands.
 #pragma once
 #include <speedster/error.h>
 #include <speedster/tensor.h>
@@ -7,12 +8,15 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace speedster {
 
-/// A file mapped read-only; views live as long as this does. Data of files we write is 64-byte aligned.
+/// A file mapped read-only; views live as long as this or a copy of it does. The data of files that we write starts at
+/// a multiple of 64. A tensor that lies misaligned for its dtype in the file is viewed in an aligned copy.
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::filesystem::path& path);
@@ -23,6 +27,8 @@ class SafetensorsFile {
   /// Kind not found for an unknown name.
   Result<TensorView> tensor(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const;
+  /// Tells the kernel that this tensor is not needed soon (keeps resident memory flat while streaming).
+  void forget(std::string_view name) const;
 
  private:
   struct State;
@@ -30,9 +36,15 @@ class SafetensorsFile {
 };
 
 /// Writes tensors one after another without holding them: declare first, then append the data in the same order.
+/// The file appears under its name only in finish(); a writer that ends before leaves nothing behind.
 class SafetensorsWriter {
  public:
-  struct Declaration { std::string name; DType dtype; Shape shape; };
+  struct Declaration {
+    std::string name;
+    DType dtype;
+    Shape shape;
+  };
+  /// Kind no space if the file system lacks the room for all of it.
   static Result<SafetensorsWriter> create(const std::filesystem::path& path, const std::vector<Declaration>& tensors,
                                           const std::map<std::string, std::string>& metadata = {});
   /// The next bytes of the data, in declaration order; may be called with pieces.
