@@ -10,7 +10,6 @@ namespace speedster {
 namespace {
 
 constexpr std::size_t kBlock = 2048;  // two blocks of doubles stay in the first-level cache
-constexpr std::size_t kLanes = 8;     // independent sums: the compiler may not reorder one sum, so it gets eight
 
 // OCP 8-bit floating point specification 1.0: E4M3 has no infinity and one NaN a sign; E5M2 is laid out as IEEE.
 float float8_e4m3fn_to_float(std::uint8_t bits) {
@@ -65,70 +64,84 @@ bool may_be_non_finite(DType dtype) {
   return info(dtype).dl.code != kDLInt && info(dtype).dl.code != kDLUInt && dtype != DType::kBool;
 }
 
-using Lanes = std::array<double, kLanes>;
+// The compiler may not reorder a sum of doubles, so the lanes are written out (a vector extension of GCC and Clang).
+using Pair = double __attribute__((vector_size(16)));
 
-double sum(const Lanes& lanes) {
-  double total = 0;
-  for (double lane : lanes) total += lane;
-  return total;
+Pair load_pair(const double* from) {
+  Pair pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return pair;
 }
-double largest(const Lanes& lanes) { return *std::max_element(lanes.begin(), lanes.end()); }
+double sum(Pair x) { return x[0] + x[1]; }
+double peak(Pair x) { return x[0] > x[1] ? x[0] : x[1]; }
+template <typename T>
+T larger(T x, T y) {
+  return x > y ? x : y;
+}
+template <typename T>
+T magnitude(T x) {
+  return x < 0 ? -x : x;
+}
+
+/// Runs step(a, b, totals) over the elements, pairs of them at a time. Of the totals the first `kSums` add up and the
+/// others are maxima. A few at a time, so that they stay in registers.
+template <std::size_t kSums, std::size_t kMaxima, typename Step>
+std::array<double, kSums + kMaxima> reduce(const double* a, const double* b, std::size_t n, Step step) {
+  constexpr std::size_t kTotals = kSums + kMaxima;
+  Pair even[kTotals] = {}, odd[kTotals] = {};
+  double rest[kTotals] = {};
+  std::size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    step(load_pair(a + i), load_pair(b + i), even);
+    step(load_pair(a + i + 2), load_pair(b + i + 2), odd);
+  }
+  for (; i < n; ++i) step(a[i], b[i], rest);
+  std::array<double, kTotals> totals;
+  for (std::size_t k = 0; k < kTotals; ++k)
+    totals[k] = k < kSums ? sum(even[k]) + sum(odd[k]) + rest[k] : larger(larger(peak(even[k]), peak(odd[k])), rest[k]);
+  return totals;
+}
 
 struct Sums {
-  Lanes ab{}, aa{}, bb{}, dd{}, relative{};
-  Lanes shifted{}, shifted_squared{};  // of a - shift: the variance without the cancellation of E[a²] - E[a]²
-  Lanes max_abs{}, peak_a{}, peak_b{};
+  double ab = 0, aa = 0, bb = 0, dd = 0, relative = 0;
+  double shifted = 0, shifted_squared = 0;  // of a - shift: the variance without the cancellation of E[a²] - E[a]²
+  double max_abs = 0, peak_a = 0, peak_b = 0;
   double shift = 0;
   std::int64_t count = 0;
   bool new_non_finite = false;
 
-  void lane(std::size_t k, double a, double b) {
-    const double d = a - b, s = a - shift, abs_a = std::fabs(a), abs_b = std::fabs(b), abs_d = std::fabs(d);
-    const double larger = abs_a > abs_b ? abs_a : abs_b;
-    ab[k] += a * b;
-    aa[k] += a * a;
-    bb[k] += b * b;
-    dd[k] += d * d;
-    relative[k] += abs_d / (larger + 1e-5);
-    shifted[k] += s;
-    shifted_squared[k] += s * s;
-    max_abs[k] = max_abs[k] > abs_d ? max_abs[k] : abs_d;
-    peak_a[k] = peak_a[k] > abs_a ? peak_a[k] : abs_a;
-    peak_b[k] = peak_b[k] > abs_b ? peak_b[k] : abs_b;
-  }
-
   /// Finite numbers only.
   void add(const double* a, const double* b, std::size_t n) {
-    if (count == 0 && n) shift = a[0];
+    if (count == 0 && n > 0) shift = a[0];
     count += static_cast<std::int64_t>(n);
-    Sums local;  // in registers, not behind `this`
-    local.shift = shift;
-    std::size_t i = 0;
-    for (; i + kLanes <= n; i += kLanes)
-      for (std::size_t k = 0; k < kLanes; ++k) local.lane(k, a[i + k], b[i + k]);
-    for (std::size_t k = 0; i < n; ++i, ++k) local.lane(k, a[i], b[i]);
-    for (std::size_t k = 0; k < kLanes; ++k) {
-      ab[k] += local.ab[k];
-      aa[k] += local.aa[k];
-      bb[k] += local.bb[k];
-      dd[k] += local.dd[k];
-      relative[k] += local.relative[k];
-      shifted[k] += local.shifted[k];
-      shifted_squared[k] += local.shifted_squared[k];
-      max_abs[k] = std::max(max_abs[k], local.max_abs[k]);
-      peak_a[k] = std::max(peak_a[k], local.peak_a[k]);
-      peak_b[k] = std::max(peak_b[k], local.peak_b[k]);
-    }
+    const auto products = reduce<3, 0>(a, b, n, [](auto x, auto y, auto* total) {
+      total[0] += x * y;
+      total[1] += x * x;
+      total[2] += y * y;
+    });
+    ab += products[0], aa += products[1], bb += products[2];
+    const auto differences = reduce<2, 1>(a, b, n, [](auto x, auto y, auto* total) {
+      const auto d = magnitude(x - y);
+      total[0] += d * d;
+      total[1] += d / (larger(magnitude(x), magnitude(y)) + 1e-5);
+      total[2] = larger(total[2], d);
+    });
+    dd += differences[0], relative += differences[1], max_abs = larger(max_abs, differences[2]);
+    const auto spread = reduce<2, 2>(a, b, n, [from = shift](auto x, auto y, auto* total) {
+      const auto s = x - from;
+      total[0] += s;
+      total[1] += s * s;
+      total[2] = larger(total[2], magnitude(x));
+      total[3] = larger(total[3], magnitude(y));
+    });
+    shifted += spread[0], shifted_squared += spread[1];
+    peak_a = larger(peak_a, spread[2]), peak_b = larger(peak_b, spread[3]);
   }
 };
 
-bool all_finite(const double* values, std::size_t n) {
-  Lanes poison{};  // 0 * x is NaN for NaN and infinity, else 0
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (std::size_t k = 0; k < kLanes; ++k) poison[k] += values[i + k] * 0.0;
-  for (; i < n; ++i) poison[0] += values[i] * 0.0;
-  return sum(poison) == 0;
+bool all_finite(const double* a, const double* b, std::size_t n) {
+  // 0 * x is NaN for NaN and infinity, else 0.
+  return reduce<1, 0>(a, b, n, [](auto x, auto y, auto* total) { total[0] += x * 0.0 + y * 0.0; })[0] == 0;
 }
 
 /// Moves the pairs of finite numbers to the front; returns how many they are and notes pairs that do not match.
@@ -154,8 +167,7 @@ Sums sums_of(const TensorView& a, const TensorView& b, double scale) {
     std::size_t n = std::min(kBlock, count - first);
     load(a, first, n, x.data());
     load(b, first, n, y.data());
-    if (check && !(all_finite(x.data(), n) && all_finite(y.data(), n)))
-      n = keep_finite(x.data(), y.data(), n, sums.new_non_finite);
+    if (check && !all_finite(x.data(), y.data(), n)) n = keep_finite(x.data(), y.data(), n, sums.new_non_finite);
     if (scale != 1)
       for (std::size_t i = 0; i < n; ++i) x[i] *= scale, y[i] *= scale;
     sums.add(x.data(), y.data(), n);
@@ -222,28 +234,28 @@ Difference difference(const TensorView& a, const TensorView& b) {
   // Squares of huge or tiny doubles leave the range of double: go over them once more, scaled by a power of two.
   double scale = 1;
   Sums sums = sums_of(a, b, scale);
-  const double peak = largest(sums.peak_a), either = std::max(peak, largest(sums.peak_b));
-  result.max_abs = largest(sums.max_abs);
-  const double relative = sum(sums.relative);
+  const double peak_a = sums.peak_a, either = std::max(peak_a, sums.peak_b);
+  result.max_abs = sums.max_abs;
+  const double relative = sums.relative;
   if (either > 0x1p+480 || (either > 0 && either < 0x1p-480)) {
     scale = std::ldexp(1.0, -std::clamp(std::ilogb(either), -1000, 1000));
     sums = sums_of(a, b, scale);
   }
 
-  const double aa = sum(sums.aa), bb = sum(sums.bb), dd = sum(sums.dd);
+  const double aa = sums.aa, bb = sums.bb, dd = sums.dd;
   result.new_non_finite = sums.new_non_finite;
   result.count = sums.count;
-  result.peak = peak;
+  result.peak = peak_a;
   if (aa > 0 && bb > 0)
-    result.cosine = std::clamp(sum(sums.ab) / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
+    result.cosine = std::clamp(sums.ab / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
   else
     result.cosine = aa == 0 && bb == 0 ? 1 : 0;
   result.relative_l2 = aa > 0 ? std::sqrt(dd / aa) : std::sqrt(bb) / scale;
   if (sums.count == 0) return result;
   const auto n = static_cast<double>(sums.count);
-  const double mean = sum(sums.shifted) / n;
+  const double mean = sums.shifted / n;
   result.mse = dd / n / scale / scale;
-  result.variance = std::max(0.0, sum(sums.shifted_squared) / n - mean * mean) / scale / scale;
+  result.variance = std::max(0.0, sums.shifted_squared / n - mean * mean) / scale / scale;
   result.mean_relative = relative / n;
   return result;
 }
