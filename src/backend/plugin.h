@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,7 @@ class Plugin {
   const std::filesystem::path& path() const { return path_; }
   /// True where the table is long enough to hold this entry and the entry is not NULL.
   template <typename Member>
-  bool supports(Member sp_backend::*member) const {
+  bool supports(Member sp_backend::* member) const {
     const sp_backend probe{};
     const auto offset = reinterpret_cast<const char*>(&(probe.*member)) - reinterpret_cast<const char*>(&probe);
     return static_cast<std::size_t>(offset) + sizeof(Member) <= table_->size && table_->*member != nullptr;
@@ -47,25 +48,32 @@ class Plugin {
   std::filesystem::path path_;
 };
 
+/// The folder of the library or executable that this code is in; empty if that cannot be told.
+std::filesystem::path own_folder();
 /// Folders that hold libspeedster_backend_NAME.so: `override` (':'-separated) if given, else SPEEDSTER_BACKEND_PATH,
-/// else speedster/backends beside the library or executable that this code is in.
+/// else speedster/backends beside the library or executable that this code is in, or in the lib/ next to its folder.
 std::vector<std::filesystem::path> plugin_folders(std::string_view override = {});
 Result<Plugin> find_plugin(std::string_view name, std::string_view override = {});
 /// The names of all plug-ins in the folders, sorted.
 std::vector<std::string> list_plugins(std::string_view override = {});
 
-/// Where a vendor's library was found, and how (ARCHITECTURE.md, fixed 3).
+/// Where a vendor's library was found, and how (vendor.h has the order).
 struct VendorLibrary {
-  std::filesystem::path path;   ///< absolute; empty for a plug-in that needs none
-  std::string source;           ///< "mapped" "setting" "package" "toolchain" "site-packages" "system" "none"
+  std::filesystem::path path;  ///< absolute; empty for a plug-in that needs none
+  std::string source;          ///< "mapped" "setting" "package" "toolchain" "site-packages" "system" "none"
 };
 struct VendorSearch {
-  std::string setting;                       ///< path given by the caller, or SPEEDSTER_<NAME>_LIBRARY
+  std::string setting;                       ///< path given by the caller, else SPEEDSTER_<NAME>_LIBRARY
   std::vector<std::filesystem::path> extra;  ///< folders to look in first (a bundle's own)
 };
-/// Looks for the library that `describe` names under "vendor" (file name patterns, site-packages folders). Kind not found,
-/// with the places looked at and the command that would install it.
+/// Looks for the library that `describe` names under "vendor" (file name patterns, site-packages folders). Kind not
+/// found, with the places looked at and the command that would install it. vendor.h offers all candidates and opens
+/// them.
 Result<VendorLibrary> find_vendor_library(const Plugin& plugin, const VendorSearch& search);
+
+/// The options of one scope ("open", "load", "context") as `describe` declares them. A key that the plug-in does not
+/// declare for any scope is an error of kind usage that lists the known ones.
+Result<Options> options_of_scope(const Plugin& plugin, const Options& options, std::string_view scope);
 
 class Context;
 class Model;
@@ -79,7 +87,8 @@ class Instance {
   /// `format` is "onnx", "openvino-ir", …; what was written is in the answer ("files", "kind", "needs").
   Result<Json> compile(const std::filesystem::path& model, std::string_view format, const Options& options,
                        const std::filesystem::path& directory, const sp_token* token = nullptr) const;
-  Result<Model> load(const std::filesystem::path& artifact, const Options& options, const sp_token* token = nullptr) const;
+  Result<Model> load(const std::filesystem::path& artifact, const Options& options,
+                     const sp_token* token = nullptr) const;
 
  private:
   friend class Model;
