@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "compiler/recipe.h"
+
+namespace speedster::compiler {
+namespace {
+
+/// What a recipe is asked to do, and what must be true for it to make sense.
+struct Row {
+  const char* name;
+  const char* backend;
+  const char* precision;   ///< in the user's words
+  int order;               ///< lower is tried first: quick to make and likely fast before slow to make
+};
+
+// The prior: int8 beats half beats fp32 where the hardware has it; nncf takes longest to make. An order, never a filter.
+constexpr Row kRows[] = {
+    {"openvino-fp32", "openvino", "fp32", 10},
+    {"openvino-static-int8-minmax", "openvino", "static-int8", 20},
+    {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", 21},
+    {"onnxruntime-dynamic-int8", "onnxruntime", "dynamic-int8", 30},
+    {"openvino-bf16", "openvino", "bf16", 40},
+    {"openvino-fp16", "openvino", "fp16", 41},
+    {"openvino-static-int8-percentile", "openvino", "static-int8", 50},
+    {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", 51},
+    {"onnxruntime-fp16", "onnxruntime", "fp16", 60},
+    {"onnxruntime-bf16", "onnxruntime", "bf16", 61},
+    {"openvino-dynamic-int8", "openvino", "dynamic-int8", 65},
+    {"openvino-nncf-int8", "openvino", "static-int8", 70},
+};
+
+constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
+
+bool contains(const std::vector<std::string>& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+/// The steps, options and techniques of a row.
+Recipe make(const Row& row, const PlanInput& input) {
+  Recipe recipe;
+  recipe.name = row.name;
+  recipe.backend = row.backend;
+  recipe.requested_precision = row.precision;
+  const std::string_view name = row.name;
+  const bool percentile = name.ends_with("percentile");
+  Json nodes = Json(input.exclude_nodes);
+  recipe.options["precision"] = "fp32";
+  if (recipe.backend == "onnxruntime") {
+    recipe.options["optimization"] = "all";
+    for (const auto& [key, value] : input.session) recipe.options[key] = value;
+  }
+  if (name.ends_with("nncf-int8")) {
+    recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}}});
+    recipe.format = "openvino-ir";
+    recipe.techniques = {"NNCF post-training int8"};
+  } else if (recipe.requested_precision == "static-int8") {
+    recipe.steps.push_back({"quantize-static", "",
+                            {{"target", recipe.backend}, {"calibration", percentile ? "percentile" : "minmax"},
+                             {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
+    recipe.techniques = {std::string("static int8 QDQ (") + (percentile ? "percentile" : "min-max") + ")"};
+  } else if (recipe.requested_precision == "dynamic-int8") {
+    recipe.steps.push_back({"quantize-dynamic", "",
+                            {{"target", recipe.backend}, {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
+    recipe.techniques = {"dynamic int8 (MatMul)"};
+  } else if (recipe.requested_precision == "fp16" || recipe.requested_precision == "bf16") {
+    if (recipe.backend == "onnxruntime")
+      recipe.steps.push_back({"convert-half", "", {{"kind", recipe.requested_precision}, {"exclude", nodes}}});
+    else
+      recipe.options["precision"] = recipe.requested_precision;
+    recipe.techniques = {recipe.requested_precision};
+  } else {
+    recipe.techniques = {"graph compilation"};
+  }
+  return recipe;
+}
+
+/// Why a recipe cannot work here; empty if it can.
+std::string obstacle(const Recipe& recipe, const PlanInput& input) {
+  const auto backend = input.backends.find(recipe.backend);
+  if (backend == input.backends.end()) return "no plug-in named " + recipe.backend + " was found";
+  if (!backend->second.usable) return backend->second.reason;
+  for (const StepSpec& step : recipe.steps) {
+    if (step.toolchain.empty()) continue;
+    const auto toolchain = input.toolchains.find(step.toolchain);
+    if (toolchain == input.toolchains.end() || !toolchain->second.usable)
+      return "toolchain " + step.toolchain + " is not installed; try speedster toolchain install " + step.toolchain;
+  }
+  const std::string& precision = recipe.requested_precision;
+  const bool int8 = precision.ends_with("int8");
+  if (int8 && input.model.already_quantized()) return "the model is quantized already";
+  if (precision == "static-int8") {
+    if (input.random_samples) return "calibration needs real samples, got --data random";
+    if (input.calibration_samples == 0) return "calibration needs samples, got none";
+    if (!input.model.has("Conv") && !input.model.has("MatMul") && !input.model.has("Gemm"))
+      return "the model has no Conv, MatMul or Gemm";
+  }
+  if (precision == "dynamic-int8") {
+    if (!input.model.has("MatMul") && !input.model.has("Gemm")) return "the model has no MatMul or Gemm";
+    if (recipe.backend == "openvino") return "OpenVINO on x86 runs the integer MatMul of a dynamically quantized graph in fp32";
+  }
+  if (recipe.backend == "openvino" && precision == "bf16" && !input.machine.has_bf16())
+    return "this processor has no bf16 instructions (avx512_bf16 or amx_bf16)";
+  if (recipe.backend == "openvino" && precision == "fp16" && !input.machine.has_fp16())
+    return "this processor has no fp16 instructions (avx512_fp16); an fp16 hint runs as bf16 or fp32";
+  if (recipe.backend == "onnxruntime" && precision == "bf16") return "ONNX Runtime has no bf16 kernels for this processor";
+  return {};
+}
+
+}  // namespace
+
+Recipe original(const std::map<std::string, std::string>& session) {
+  Recipe recipe;
+  recipe.name = "original";
+  recipe.backend = "onnxruntime";
+  recipe.options = {{"precision", "fp32"}, {"optimization", "all"}};
+  for (const auto& [key, value] : session) recipe.options[key] = value;
+  recipe.techniques = {"none"};
+  return recipe;
+}
+
+Recipe original_at_defaults() {
+  Recipe recipe;
+  recipe.name = "original-defaults";
+  recipe.backend = "onnxruntime";
+  recipe.options = {{"precision", "fp32"}};
+  recipe.techniques = {"none (ONNX Runtime's defaults)"};
+  recipe.vendor_defaults = true;
+  return recipe;
+}
+
+Result<std::vector<Recipe>> plan(const PlanInput& input) {
+  std::set<std::string> known;
+  for (const Row& row : kRows) known.insert(row.backend);
+  for (const std::string& wanted : input.wanted_backends)
+    if (!known.contains(wanted))
+      return Error(ErrorKind::kUsage, "[plan] expected a backend of " + join(known, ", ") + ", got \"" + wanted + "\"");
+  for (const std::string& wanted : input.wanted_precisions)
+    if (std::find(std::begin(kPrecisions), std::end(kPrecisions), wanted) == std::end(kPrecisions))
+      return Error(ErrorKind::kUsage, "[plan] expected a precision of " + join(kPrecisions, ", ") + ", got \"" + wanted + "\"");
+
+  std::vector<Row> rows(std::begin(kRows), std::end(kRows));
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.order < b.order; });
+  std::vector<Recipe> recipes;
+  for (const Row& row : rows) {
+    if (!input.wanted_backends.empty() && !contains(input.wanted_backends, row.backend)) continue;
+    if (!input.wanted_precisions.empty() && !contains(input.wanted_precisions, row.precision)) continue;
+    if (matches_any(input.exclude, row.name)) continue;
+    Recipe recipe = make(row, input);
+    recipe.not_possible = obstacle(recipe, input);
+    recipes.push_back(std::move(recipe));
+  }
+  return recipes;
+}
+
+}  // namespace speedster::compiler

@@ -1,0 +1,84 @@
+/// A recipe says how one candidate is made: compression steps on the ONNX graph, then a backend with its load options.
+/// The plan is the list of recipes worth trying for a model on a machine; a candidates file states one explicitly.
+#pragma once
+#include <speedster/error.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "hardware/cpu.h"
+
+namespace speedster::compiler {
+
+/// One compression or conversion step before the backend compiles.
+struct StepSpec {
+  std::string step;                       ///< "quantize-static", "quantize-dynamic", "convert-half", "nncf"
+  std::string toolchain;                  ///< empty = native, inside the worker
+  Json options = Json::object();
+};
+
+struct Recipe {
+  std::string name;                       ///< unique: "openvino-static-int8-minmax"
+  std::vector<StepSpec> steps;
+  std::string backend;
+  std::string format = "onnx";            ///< what the backend is given after the steps
+  std::map<std::string, std::string> options;  ///< the plug-in's load options
+  std::string requested_precision = "fp32";
+  std::vector<std::string> techniques;    ///< for people
+  std::string not_possible;               ///< why it cannot work here, known beforehand; empty = try it
+  bool vendor_defaults = false;           ///< threads stay as the vendor has them
+};
+
+/// What is known about the model before anything runs.
+struct ModelFacts {
+  std::map<std::string, std::size_t> operators;
+  std::uint64_t weight_bytes = 0;
+  bool already_quantized() const;
+  bool has(std::string_view op) const { return operators.contains(std::string(op)); }
+};
+
+/// A backend or toolchain as doctor sees it.
+struct Availability {
+  bool usable = false;
+  std::string reason;                     ///< with the command that mends it, where not usable
+  std::string version;
+};
+
+struct PlanInput {
+  ModelFacts model;
+  hardware::Machine machine;
+  std::map<std::string, Availability> backends;    ///< by plug-in name
+  std::map<std::string, Availability> toolchains;
+  std::size_t calibration_samples = 0;
+  bool random_samples = false;
+  std::vector<std::string> wanted_backends;        ///< empty = all
+  std::vector<std::string> wanted_precisions;      ///< empty = all
+  std::vector<std::string> exclude;                ///< shell patterns on recipe names
+  std::vector<std::string> exclude_nodes;
+  std::map<std::string, std::string> session;      ///< spinning, arena, optimization: for backends that know them
+};
+
+/// Recipes in the order in which they are tried: cheap and promising first (the table is in plan.cpp).
+/// Those that cannot work here carry `not_possible`. Kind usage for an unknown backend or precision.
+Result<std::vector<Recipe>> plan(const PlanInput& input);
+
+/// The original of an ONNX file: ONNX Runtime, fp32, all graph optimizations; and the same at the vendor's own defaults.
+Recipe original(const std::map<std::string, std::string>& session);
+Recipe original_at_defaults();
+
+/// A candidates file: {"original": {…}, "candidates": [{"name", "backend", "options", "steps", "precision", "techniques"}]}.
+struct CandidatesFile {
+  std::optional<Recipe> original;
+  std::vector<Recipe> candidates;
+};
+Result<CandidatesFile> read_candidates(const std::string& text);
+Json to_json(const Recipe& recipe);
+Result<Recipe> recipe_from_json(const Json& json);
+
+/// True where a shell pattern of the list matches the text.
+bool matches_any(const std::vector<std::string>& patterns, const std::string& text);
+
+}  // namespace speedster::compiler

@@ -1,0 +1,259 @@
+#include <speedster/optimize.h>
+#include <speedster/version.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/text.h"
+#include "job/job.h"
+#include "onnx/model.h"
+#include "optimize/save.h"
+#include "search/search.h"
+
+namespace speedster {
+namespace {
+
+constexpr const char* kWho = "optimize";
+constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U;
+
+/// Turns the caller's flag into the token that all stages look at.
+class CancelWatch {
+ public:
+  CancelWatch(const std::atomic<bool>* flag, CancelToken token) {
+    if (flag == nullptr) return;
+    thread_ = std::jthread([flag, token](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        if (flag->load(std::memory_order_relaxed)) {
+          token.cancel();
+          return;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      }
+    });
+  }
+
+ private:
+  std::jthread thread_;
+};
+
+Result<void> validate(const OptimizeRequest& request) {
+  auto usage = [](std::string message) { return Error(ErrorKind::kUsage, std::move(message)); };
+  if (request.model.empty()) return usage("[optimize] expected a model, got none; try speedster optimize MODEL.onnx --data SAMPLES.npz");
+  if (!request.metric.empty() && !request.metric_command.empty())
+    return usage("[optimize] expected --metric or --metric-command, got both; try one of them");
+  if (request.metric_drop && !(*request.metric_drop >= 0))
+    return usage("[optimize] expected a --metric-drop of at least 0, got " + std::to_string(*request.metric_drop));
+  if (request.metric_confidence && !(*request.metric_confidence > 0.5 && *request.metric_confidence < 1))
+    return usage("[optimize] expected a --metric-confidence between 0.5 and 1, got " + std::to_string(*request.metric_confidence));
+  if (request.time_budget_seconds && !(*request.time_budget_seconds > 0))
+    return usage("[optimize] expected a --time-budget above 0, got " + std::to_string(*request.time_budget_seconds));
+  if (request.threads < 0) return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
+  if (request.concurrency < 1) return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
+  return {};
+}
+
+/// Reads "random", "random:SEED" or a path, and everything else that was said about samples.
+Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, const Signature& signature) {
+  samples::SampleOptions options;
+  if (request.data.empty())
+    return Error(ErrorKind::kUsage, "[samples] expected --data, got none; " + samples::how_to_write(signature));
+  if (request.data == "random" || request.data.starts_with("random:")) {
+    options.random = true;
+    options.seed = request.seed;
+    if (request.data.size() > 7) {
+      const auto seed = parse_number<std::uint64_t>(std::string_view(request.data).substr(7));
+      if (!seed) return Error(ErrorKind::kUsage, "[samples] expected random:SEED with a number, got \"" + request.data + "\"");
+      options.seed = *seed;
+    }
+  } else {
+    options.data = request.data;
+  }
+  options.labels = request.labels;
+  options.ranges = request.ranges;
+  options.shapes = request.shapes;
+  return options;
+}
+
+/// Names a set of samples without reading them: path, size and time stamp of the data, and what was said about them.
+Result<std::string> store_key(const samples::SampleOptions& options, const Signature& signature) {
+  Sha256 digest;
+  auto add_file = [&](const fs::path& path) {
+    std::error_code error;
+    const auto status = fs::status(path, error);
+    digest.field(fs::absolute(path, error).string());
+    if (fs::is_regular_file(status)) digest.field(std::to_string(fs::file_size(path, error)));
+    const auto stamp = fs::last_write_time(path, error);
+    digest.field(std::to_string(stamp.time_since_epoch().count()));
+  };
+  if (options.random) digest.field("random").field(std::to_string(options.seed)).field(std::to_string(options.random_count));
+  else {
+    add_file(options.data);
+    std::error_code error;
+    if (fs::is_directory(options.data, error)) {
+      std::vector<fs::path> files;
+      for (fs::directory_iterator it(options.data, error), end; !error && it != end; it.increment(error)) files.push_back(it->path());
+      std::sort(files.begin(), files.end());
+      for (const fs::path& file : files) add_file(file);
+    }
+  }
+  if (!options.labels.empty()) add_file(options.labels);
+  for (const auto& [name, range] : options.ranges)
+    digest.field(name).field(std::to_string(range.first)).field(std::to_string(range.second));
+  for (const auto& [name, shape] : options.shapes) digest.field(name).field(to_string(shape));
+  digest.field(to_text(to_json(signature))).field(SPEEDSTER_VERSION_STRING);
+  return digest.hex();
+}
+
+/// The store of these samples, built once and kept in the cache; without a cache in the scratch folder.
+Result<samples::SampleStore> open_store(const samples::SampleOptions& options, const Signature& signature, bool use_cache,
+                                        const fs::path& work, fs::path& directory) {
+  SPEEDSTER_ASSIGN(const std::string key, store_key(options, signature));
+  const fs::path root = use_cache ? cache_directory() / "samples" : work;
+  directory = root / key;
+  std::error_code error;
+  if (fs::exists(directory, error)) {
+    auto store = samples::SampleStore::open(directory);
+    if (store.ok()) {
+      fs::last_write_time(directory, fs::file_time_type::clock::now(), error);
+      return store;
+    }
+    fs::remove_all(directory, error);
+  }
+  SPEEDSTER_ASSIGN(TempDir building, TempDir::create("building-", root));
+  SPEEDSTER_TRY(samples::build_store(options, signature, building.path()));
+  fs::rename(building.path(), directory, error);
+  if (!error) building.release();
+  else if (!fs::exists(directory)) return errno_error(error.value(), "samples", "a folder for the samples", directory);
+  return samples::SampleStore::open(directory);
+}
+
+/// Everything that decides what the search would find out; the budget is not part of it.
+std::string search_key(const search::Session& session) {
+  const OptimizeRequest& request = *session.request;
+  Sha256 digest;
+  digest.field(SPEEDSTER_VERSION_STRING).field(session.model_digest).field(session.store.digest()).field(session.fingerprint);
+  digest.field(request.metric).field(join(request.metric_command, "\n")).field(request.output_name);
+  digest.field(std::to_string(session.threads)).field(std::to_string(request.concurrency)).field(std::to_string(request.seed));
+  digest.field(to_text(to_json(session.signature)));
+  for (const auto& [key, value] : request.session) digest.field(key).field(value);
+  for (const toolchain::Row& row : toolchain::list())
+    if (row.installed) digest.field(row.name).field(row.environment.lock_digest);
+  return digest.hex();
+}
+
+Result<void> refuse_non_finite(const samples::SampleStore& store) {
+  if (store.non_finite().empty()) return {};
+  return Error(ErrorKind::kBadInput, "[samples] expected finite numbers, got NaN or infinity in " + store.non_finite() +
+                                         "; try numpy.isfinite on the data");
+}
+
+class Optimization {
+ public:
+  explicit Optimization(const OptimizeRequest& request) : request_(request) {}
+
+  Result<Report> run() {
+    SPEEDSTER_TRY(validate(request_));
+    begin();
+    SPEEDSTER_TRY(open_model());
+    SPEEDSTER_TRY(open_samples());
+    SPEEDSTER_TRY(open_metric());
+    SPEEDSTER_TRY(open_workshop());
+    SPEEDSTER_ASSIGN(search::Outcome outcome, search::run(session_));
+    return conclude(std::move(outcome));
+  }
+
+ private:
+  void begin() {
+    session_.request = &request_;
+    session_.started = session_.stage_started = now_seconds();
+    if (request_.time_budget_seconds) session_.total = session_.deadline = Deadline::in(*request_.time_budget_seconds);
+    if (request_.log) session_.log = Log([this](LogLevel level, std::string_view text) { request_.log(static_cast<int>(level), std::string(text)); });
+    watch_.emplace(request_.cancel, session_.cancel);
+  }
+
+  Result<void> open_model() {
+    session_.enter("model");
+    SPEEDSTER_ASSIGN(onnx_model::OnnxModel model, onnx_model::OnnxModel::read(request_.model));
+    std::error_code error;
+    session_.model = fs::absolute(request_.model, error);
+    SPEEDSTER_ASSIGN(session_.model_digest, model.digest());
+    SPEEDSTER_ASSIGN(session_.signature, model.signature());
+    if (!request_.output_name.empty() && session_.signature.output(request_.output_name) == nullptr) {
+      std::vector<std::string> names;
+      for (const TensorSpec& output : session_.signature.outputs) names.push_back(output.name);
+      return Error(ErrorKind::kUsage, "[optimize] expected an output of " + join(names, ", ") + ", got --output " + request_.output_name);
+    }
+    return {};
+  }
+
+  Result<void> open_samples() {
+    session_.enter("samples");
+    SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-"));
+    session_.work = work_->path();
+    SPEEDSTER_ASSIGN(const samples::SampleOptions options, sample_options(request_, session_.signature));
+    SPEEDSTER_ASSIGN(session_.store, open_store(options, session_.signature, request_.use_cache, session_.work, session_.store_directory));
+    SPEEDSTER_TRY(refuse_non_finite(session_.store));
+    session_.signature = samples::with_ranges(session_.signature, session_.store, options);
+    session_.split = samples::split(session_.store.size(), request_.seed);
+    return {};
+  }
+
+  Result<void> open_metric() {
+    SPEEDSTER_ASSIGN(session_.metric, accuracy::make_metric(request_.metric.empty() ? "cosine" : request_.metric));
+    if (session_.metric->needs_labels() && !session_.store.labelled())
+      return Error(ErrorKind::kUsage, "[accuracy] expected --labels for the metric " + request_.metric + ", got none");
+    session_.budget.drop = request_.metric_drop;
+    session_.budget.confidence = request_.metric_confidence;
+    return {};
+  }
+
+  Result<void> open_workshop() {
+    session_.machine = hardware::probe();
+    session_.fingerprint = hardware::fingerprint(session_.machine);
+    session_.threads = request_.threads > 0 ? request_.threads : session_.machine.usable_cores;
+    session_.limits.memory_bytes = request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
+    SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
+    SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
+    const fs::path root = request_.use_cache ? cache_directory() : session_.work;
+    SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(root / "jobs", kCacheBytes));
+    session_.cache = std::make_unique<job::JobCache>(std::move(cache));
+    SPEEDSTER_ASSIGN(search::Journal journal,
+                     search::Journal::open(request_.use_cache ? root / "searches" : fs::path(), search_key(session_)));
+    session_.journal = std::make_unique<search::Journal>(std::move(journal));
+    return {};
+  }
+
+  Result<Report> conclude(search::Outcome outcome) {
+    session_.enter("save");
+    session_.end_stage();
+    outcome.report.stages = session_.stages;
+    outcome.report.seconds = now_seconds() - session_.started;
+    // Cancelled with nothing confirmed: there is nothing to package, and what was found out is in the journal.
+    const bool nothing = outcome.report.outcome == "cancelled";
+    if (!request_.output.empty() && !nothing) {
+      SPEEDSTER_TRY(optimize::save(session_, outcome));
+    }
+    outcome.report.seconds = now_seconds() - session_.started;
+    session_.tell();
+    return std::move(outcome.report);
+  }
+
+  const OptimizeRequest& request_;
+  std::optional<TempDir> work_;
+  search::Session session_;  // after work_: children end before their folders go
+  std::optional<CancelWatch> watch_;
+};
+
+}  // namespace
+
+Result<Report> optimize(const OptimizeRequest& request) {
+  try {
+    return Optimization(request).run();
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::kOutOfMemory, "[optimize] expected enough memory, got none; try fewer threads or a smaller batch");
+  } catch (const std::exception& exception) {
+    return Error(ErrorKind::kInternal, std::string("[optimize] expected no exception, got ") + exception.what());
+  }
+}
+
+}  // namespace speedster

@@ -1,0 +1,138 @@
+#include "optimize/save.h"
+
+#include <speedster/version.h>
+
+#include <ctime>
+
+#include "base/text.h"
+#include "package/writer.h"
+#include "tensor/safetensors.h"
+
+namespace speedster::optimize {
+namespace {
+
+using search::Candidate;
+
+constexpr const char* kWho = "save";
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+Json figure(const std::optional<Figure>& value) {
+  if (!value) return nullptr;
+  Json json = {{"value", json_from_number(value->value)}};
+  if (value->low) json["low"] = json_from_number(*value->low);
+  if (value->high) json["high"] = json_from_number(*value->high);
+  return json;
+}
+
+/// Adds the payloads of candidates' drafts; files of the same bytes are stored once.
+class Payloads {
+ public:
+  Payloads(package::PackageWriter& writer) : writer_(writer) {}
+
+  /// The variant as the final package has it.
+  Result<package::Variant> add(const Candidate& candidate) {
+    SPEEDSTER_ASSIGN(const package::LoadedManifest draft, package::read_manifest(candidate.package));
+    package::Variant variant = candidate.variant;
+    // Payloads refer to their neighbours by name (external data), so a set of files keeps its own folder.
+    Sha256 digest;
+    for (const std::string& file : variant.files) {
+      const auto record = draft.manifest.files.find(file);
+      if (record == draft.manifest.files.end())
+        return Error(ErrorKind::kInternal, "[save] expected " + file + " in the draft of " + candidate.recipe.name);
+      digest.field(fs::path(file).filename().string()).field(record->second.sha256);
+    }
+    const std::string folder = "payloads/" + digest.hex().substr(0, 16);
+    std::vector<std::string> files;
+    for (const std::string& file : variant.files) {
+      const std::string place = folder + "/" + fs::path(file).filename().string();
+      if (file == variant.payload) variant.payload = place;
+      files.push_back(place);
+      if (!stored_.insert(place).second) continue;
+      SPEEDSTER_ASSIGN(const fs::path source, inside(candidate.package, file, kWho));
+      SPEEDSTER_TRY(writer_.add_file(source, place));
+    }
+    variant.files = std::move(files);
+    return variant;
+  }
+
+ private:
+  package::PackageWriter& writer_;
+  std::set<std::string> stored_;
+};
+
+Json measured(const search::Session& session, const CandidateRow& row) {
+  return {{"fingerprint", session.fingerprint}, {"processor", session.machine.model}, {"codename", session.machine.codename},
+          {"latency_seconds", figure(row.latency_median)}, {"speedup", figure(row.speedup)}, {"drop", figure(row.drop)},
+          {"peak_memory_bytes", row.peak_memory_bytes}, {"threads", row.threads}};
+}
+
+Result<void> add_samples(package::PackageWriter& writer, const search::Session& session, const search::Outcome& outcome,
+                         package::EntryPoint& entry) {
+  if (outcome.expected.empty()) return {};
+  std::vector<SafetensorsWriter::Declaration> declarations;
+  std::vector<std::span<const std::byte>> data;
+  for (std::size_t i = 0; i < outcome.expected.size(); ++i) {
+    const search::ExpectedSample& expected = outcome.expected[i];
+    SPEEDSTER_ASSIGN(const auto inputs, session.store.sample(expected.sample));
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      declarations.push_back({"input." + session.signature.inputs[k].name + "." + std::to_string(i), inputs[k].dtype,
+                              Shape(inputs[k].shape.begin(), inputs[k].shape.end())});
+      data.emplace_back(static_cast<const std::byte*>(inputs[k].data), inputs[k].bytes());
+    }
+    for (std::size_t k = 0; k < expected.outputs.size(); ++k) {
+      const Tensor& output = expected.outputs[k];
+      declarations.push_back({"output." + session.signature.outputs[k].name + "." + std::to_string(i), output.dtype(), output.shape()});
+      data.emplace_back(static_cast<const std::byte*>(output.data()), output.bytes());
+    }
+  }
+  const fs::path file = session.work / "samples.safetensors";
+  SPEEDSTER_ASSIGN(SafetensorsWriter tensors,
+                   SafetensorsWriter::create(file, declarations, {{"samples", std::to_string(outcome.expected.size())}}));
+  for (const auto& bytes : data) SPEEDSTER_TRY(tensors.append(bytes));
+  SPEEDSTER_TRY(tensors.finish());
+  entry.samples = "samples/main.safetensors";
+  return writer.add_file(file, entry.samples);
+}
+
+}  // namespace
+
+Result<void> save(search::Session& session, search::Outcome& outcome) {
+  std::uint64_t expected_bytes = outcome.original.row.model_bytes + (std::uint64_t{16} << 20U);
+  for (const std::size_t index : outcome.variants) expected_bytes += outcome.candidates[index].row.model_bytes;
+  SPEEDSTER_ASSIGN(package::PackageWriter writer, package::PackageWriter::create(session.request->output, expected_bytes));
+  Payloads payloads(writer);
+
+  package::Manifest manifest;
+  manifest.speedster = SPEEDSTER_VERSION_STRING;
+  package::EntryPoint entry;
+  entry.signature = session.signature;
+  auto add = [&](const Candidate& candidate, const CandidateRow& row) -> Result<void> {
+    SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate));
+    variant.precision = row.ran_precision;
+    variant.needs.memory_bytes = row.peak_memory_bytes;
+    variant.measured = measured(session, row);
+    entry.variants.push_back(std::move(variant));
+    return {};
+  };
+  for (const std::size_t index : outcome.variants) SPEEDSTER_TRY(add(outcome.candidates[index], outcome.candidates[index].row));
+  SPEEDSTER_TRY(add(outcome.original, outcome.report.original));
+  SPEEDSTER_TRY(add_samples(writer, session, outcome, entry));
+  manifest.entries["main"] = std::move(entry);
+  SPEEDSTER_ASSIGN(manifest.provenance, parse_json(outcome.report.provenance_json, kWho));
+  manifest.provenance["created"] = utc_now();
+  outcome.report.package = session.request->output;
+  SPEEDSTER_TRY(writer.add_text(report_json(outcome.report), "report.json"));
+  SPEEDSTER_TRY(writer.add_text(report_html(outcome.report), "report.html"));
+  SPEEDSTER_ASSIGN(outcome.report.manifest_sha256, writer.commit(std::move(manifest)));
+  return {};
+}
+
+}  // namespace speedster::optimize

@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "search/session.h"
+#include "tensor/difference.h"
+
+namespace speedster::search {
+namespace {
+
+/// A dynamic axis with its range; axes of the same name move together.
+struct MovingAxis {
+  std::string name;
+  std::int64_t min, opt, max;
+};
+
+std::string axis_key(const TensorSpec& spec, std::size_t index) {
+  return spec.axes[index].name.empty() ? spec.name + "." + std::to_string(index) : spec.axes[index].name;
+}
+
+std::vector<MovingAxis> moving_axes(const Signature& signature) {
+  std::vector<MovingAxis> axes;
+  for (const TensorSpec& input : signature.inputs)
+    for (std::size_t i = 0; i < input.axes.size(); ++i) {
+      const Axis& axis = input.axes[i];
+      if (!axis.dynamic() || !axis.min || !axis.max || *axis.min == *axis.max) continue;
+      const std::string key = axis_key(input, i);
+      const auto same = std::find_if(axes.begin(), axes.end(), [&](const MovingAxis& a) { return a.name == key; });
+      if (same == axes.end()) axes.push_back({key, *axis.min, axis.opt.value_or(*axis.max), *axis.max});
+    }
+  return axes;
+}
+
+Corner corner(const Signature& signature, const std::string& name, const std::map<std::string, std::int64_t>& sizes) {
+  Corner made{name, {}};
+  for (const TensorSpec& input : signature.inputs) {
+    Shape shape = input.shape();
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (shape[i] >= 0) continue;
+      const auto it = sizes.find(axis_key(input, i));
+      const Axis& axis = input.axes[i];
+      shape[i] = it != sizes.end() ? it->second : axis.opt.value_or(axis.max.value_or(1));
+    }
+    made.shapes[input.name] = std::move(shape);
+  }
+  return made;
+}
+
+// Random weights and resampled inputs are harsher than real data: a corner differs when it is far off, not by rounding.
+constexpr double kCornerTolerance = 0.5;
+
+}  // namespace
+
+std::vector<Corner> corners_of(const Signature& signature) {
+  const std::vector<MovingAxis> axes = moving_axes(signature);
+  if (axes.empty()) return {};
+  std::vector<Corner> all;
+  std::set<std::string> seen;
+  auto add = [&](const std::map<std::string, std::int64_t>& sizes) {
+    std::string name;
+    for (const auto& [axis, size] : sizes) name += (name.empty() ? "" : " ") + axis + "=" + std::to_string(size);
+    if (seen.insert(name).second) all.push_back(corner(signature, name, sizes));
+  };
+  auto sizes_with = [&](auto&& pick) {
+    std::map<std::string, std::int64_t> sizes;
+    for (const MovingAxis& axis : axes) sizes[axis.name] = pick(axis);
+    return sizes;
+  };
+  add(sizes_with([](const MovingAxis& a) { return a.min; }));
+  add(sizes_with([](const MovingAxis& a) { return a.opt; }));
+  add(sizes_with([](const MovingAxis& a) { return a.max; }));
+  for (const MovingAxis& alone : axes)
+    for (const std::int64_t size : {alone.min, alone.max})
+      add(sizes_with([&](const MovingAxis& a) { return a.name == alone.name ? size : a.opt; }));
+  return all;
+}
+
+Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner) {
+  std::vector<CornerRow> rows;
+  const std::vector<Corner> all = corners_of(session.signature);
+  if (all.empty()) return rows;
+  SPEEDSTER_ASSIGN(ServedPackage child,
+                   ServedPackage::start(*session.supervisor, session.serve_spec(winner, "corners"), session.deadline, session.cancel));
+  constexpr int kCalls = 5;
+  for (const Corner& corner : all) {
+    CornerRow row;
+    row.name = corner.name;
+    auto expected = original.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
+    if (!expected.ok()) {
+      if (expected.error().kind() == ErrorKind::kCancelled || session.deadline.passed()) return std::move(expected).error();
+      row.error = "the original cannot run it: " + expected.error().full_message();
+      rows.push_back(std::move(row));
+      continue;
+    }
+    auto got = child.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
+    if (!got.ok())
+      return std::move(got).error().wrap("[corners] expected " + winner.recipe.name + " to run " + corner.name);
+    for (std::size_t i = 0; i < expected->outputs.size(); ++i) {
+      if (i >= got->outputs.size()) return Error(ErrorKind::kVendor, "[corners] expected as many outputs as the original has");
+      const Difference d = difference(expected->outputs[i], got->outputs[i]);
+      if (!d.same_shape || d.new_non_finite)
+        return Error(ErrorKind::kVendor, "[corners] expected the original's shapes and no new NaN at " + corner.name + ", got " +
+                                             (d.same_shape ? std::string("NaN or infinity") : to_string(got->outputs[i].shape)) +
+                                             " in output \"" + session.signature.outputs[i].name + "\"");
+      if (d.relative_l2 > kCornerTolerance)
+        row.error = "output \"" + session.signature.outputs[i].name + "\" differs: relative L2 " + std::to_string(d.relative_l2);
+    }
+    row.original_seconds = expected->call_seconds;
+    row.winner_seconds = got->call_seconds;
+    row.slower = got->call_seconds > expected->call_seconds;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace speedster::search

@@ -1,0 +1,65 @@
+#include "search/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/files.h"
+#include "base/text.h"
+
+namespace speedster::search {
+namespace {
+
+constexpr const char* kWho = "journal";
+constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20U;
+
+std::string slot(const std::string& event, const std::string& subject) { return event + "\n" + subject; }
+
+}  // namespace
+
+Result<Journal> Journal::open(const std::filesystem::path& root, const std::string& key) {
+  Journal journal;
+  if (root.empty()) return journal;
+  const fs::path directory = root / key;
+  if (auto made = make_directories(directory); !made.ok()) {
+    if (made.error().kind() == ErrorKind::kNoSpace) return std::move(made).error();
+    return journal;
+  }
+  journal.directory_ = directory;
+  const auto text = read_file(directory / "journal.jsonl", kMaxBytes);
+  if (!text.ok()) return journal;
+  for (const std::string& line : split(*text, '\n')) {
+    auto parsed = parse_json(line, kWho);
+    if (!parsed.ok()) continue;  // cut off by a crash
+    auto event = json_string(*parsed, "event", kWho);
+    auto subject = json_string(*parsed, "subject", kWho);
+    if (event.ok() && subject.ok() && parsed->contains("value")) journal.records_[slot(*event, *subject)] = (*parsed)["value"];
+  }
+  return journal;
+}
+
+std::optional<Json> Journal::find(const std::string& event, const std::string& subject) const {
+  const auto it = records_.find(slot(event, subject));
+  if (it == records_.end()) return std::nullopt;
+  return it->second;
+}
+
+Result<void> Journal::record(const std::string& event, const std::string& subject, const Json& value) {
+  records_[slot(event, subject)] = value;
+  if (directory_.empty()) return {};
+  // The leading newline ends a line that a crash cut off.
+  const std::string line = "\n" + to_text(Json{{"event", event}, {"subject", subject}, {"value", value}}) + "\n";
+  const fs::path file = directory_ / "journal.jsonl";
+  UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!fd.valid()) {
+    if (errno_kind(errno) == ErrorKind::kNoSpace) return errno_error(errno, kWho, "a writable journal", file);
+    return {};
+  }
+  SPEEDSTER_TRY(write_all(fd.get(), std::as_bytes(std::span(line.data(), line.size())), file));
+  if (::fsync(fd.get()) != 0 && errno_kind(errno) == ErrorKind::kNoSpace)
+    return errno_error(errno, kWho, "a writable journal", file);
+  return {};
+}
+
+}  // namespace speedster::search

@@ -1,0 +1,31 @@
+/// The journal of a search: what was found out, a JSON object a line, appended as it happens. A later search of the same
+/// question (same key) reads it and does nothing twice; a line cut off by a crash is ignored.
+#pragma once
+#include <speedster/error.h>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+
+namespace speedster::search {
+
+class Journal {
+ public:
+  /// ROOT/KEY/journal.jsonl; the folder is made. An empty root keeps nothing (--no-cache).
+  static Result<Journal> open(const std::filesystem::path& root, const std::string& key);
+  /// The last record of this kind and subject.
+  std::optional<Json> find(const std::string& event, const std::string& subject) const;
+  /// Appends and syncs; a full disk is an error, a read-only cache is not (the search goes on without memory).
+  Result<void> record(const std::string& event, const std::string& subject, const Json& value);
+  /// The search's folder, for files that belong to the journal; empty where nothing is kept.
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::filesystem::path directory_;
+  std::map<std::string, Json> records_;
+};
+
+}  // namespace speedster::search

@@ -1,0 +1,121 @@
+#include "base/text.h"
+#include "onnx/model.h"
+#include "search/session.h"
+
+namespace speedster::search {
+namespace {
+
+/// The parts of the pipeline that turn one file into the next.
+class Preparation {
+ public:
+  Preparation(Session& session, Candidate& candidate) : session_(session), candidate_(candidate), current_(session.model) {}
+
+  Result<void> run() {
+    for (const compiler::StepSpec& step : candidate_.recipe.steps) {
+      if (step.step == "quantize-static") {
+        SPEEDSTER_TRY(calibrate(step));
+      }
+      SPEEDSTER_TRY(apply(step));
+    }
+    return compile();
+  }
+
+ private:
+  job::JobRequest request(const std::string& step, const std::string& kind) const {
+    job::JobRequest job;
+    job.step = step;
+    job.kind = kind;
+    job.inputs["model"] = current_;
+    if (current_ == session_.model) job.input_digests["model"] = session_.model_digest;
+    job.limits = session_.limits;
+    job.limits.threads = session_.threads;
+    job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
+    return job;
+  }
+
+  Result<job::JobResult> execute(const job::JobRequest& job) {
+    SPEEDSTER_ASSIGN(job::JobResult result,
+                     session_.cache->run(*session_.supervisor, job,
+                                         session_.deadline.sooner(session_.request->candidate_timeout_seconds), session_.cancel));
+    if (!result.result.value("ok", false)) {
+      candidate_.row.job_directory = result.directory.string();
+      const Json error = result.result.value("error", Json::object());
+      const int kind = error.value("kind", static_cast<int>(ErrorKind::kInternal));
+      return Error(static_cast<ErrorKind>(kind), error.value("message", job::describe(result.exit)));
+    }
+    return result;
+  }
+
+  void add_samples(job::JobRequest& job) {
+    job.inputs["samples"] = session_.store_directory;
+    job.input_digests["samples"] = session_.store.digest();
+    job.options["indices"] = session_.split.calibration;
+  }
+
+  /// Ranges of the activations, observed on the fp32 graph by the reference runtime of the original.
+  Result<void> calibrate(const compiler::StepSpec& step) {
+    job::JobRequest job = request("calibrate", "compress");
+    job.options = step.options;
+    job.options["backend"] = step.options.value("calibration_backend", std::string("onnxruntime"));
+    add_samples(job);
+    SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
+    ranges_ = result.directory / "out" / "ranges.json";
+    return {};
+  }
+
+  Result<void> apply(const compiler::StepSpec& step) {
+    job::JobRequest job = request(step.step, "compress");
+    job.toolchain = step.toolchain;
+    job.options = step.options;
+    if (step.step == "quantize-static") job.inputs["ranges"] = ranges_;
+    if (!step.toolchain.empty()) add_samples(job);
+    SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
+    SPEEDSTER_ASSIGN(const Json* files, json_object(result.result, "files", step.step));
+    SPEEDSTER_ASSIGN(const std::string model, json_string(*files, "model", step.step));
+    SPEEDSTER_ASSIGN(current_, inside(result.directory, model, step.step));
+    return {};
+  }
+
+  Result<void> compile() {
+    const compiler::Recipe& recipe = candidate_.recipe;
+    job::JobRequest job = request("compile", "compile");
+    job.fingerprint = session_.fingerprint;
+    job.options = {{"name", recipe.name}, {"backend", recipe.backend}, {"format", recipe.format},
+                   {"load", Json::object()}, {"precision", recipe.requested_precision}, {"techniques", recipe.techniques},
+                   {"threads", recipe.vendor_defaults ? 0 : session_.threads}, {"signature", to_json(session_.signature)}};
+    for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
+    SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
+    candidate_.package = result.directory / "out" / "package";
+    SPEEDSTER_ASSIGN(package::LoadedManifest loaded, package::read_manifest(candidate_.package));
+    const auto entry = loaded.manifest.entries.find("main");
+    if (entry == loaded.manifest.entries.end() || entry->second.variants.size() != 1)
+      return Error(ErrorKind::kInternal, "[compile] expected a draft package with one variant");
+    candidate_.variant = entry->second.variants.front();
+    candidate_.row.model_bytes = 0;
+    for (const std::string& file : candidate_.variant.files) {
+      const auto record = loaded.manifest.files.find(file);
+      if (record != loaded.manifest.files.end()) candidate_.row.model_bytes += record->second.bytes;
+    }
+    return {};
+  }
+
+  Session& session_;
+  Candidate& candidate_;
+  std::filesystem::path current_, ranges_;
+};
+
+}  // namespace
+
+Result<void> prepare(Session& session, Candidate& candidate) {
+  const double begin = now_seconds();
+  auto prepared = Preparation(session, candidate).run();
+  candidate.row.prepare_seconds = now_seconds() - begin;
+  if (prepared.ok()) return {};
+  const Error& error = prepared.error();
+  if (error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled) return prepared;
+  if (session.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
+  else retire(candidate, CandidateFate::kFailed, error.full_message());
+  return {};
+}
+
+}  // namespace speedster::search

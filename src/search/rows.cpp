@@ -1,0 +1,278 @@
+#include "search/rows.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace speedster::search {
+namespace {
+
+constexpr const char* kWho = "journal";
+
+Figure figure_of(const measure::Interval& interval) { return {interval.value, interval.low, interval.high}; }
+
+Json interval_to_json(const measure::Interval& interval) {
+  return {json_from_number(interval.value), json_from_number(interval.low), json_from_number(interval.high)};
+}
+
+measure::Interval interval_from_json(const Json& json) {
+  if (!json.is_array() || json.size() != 3) return {};
+  auto number = [](const Json& value) { return value.is_number() ? value.get<double>() : 0.0; };
+  return {number(json[0]), number(json[1]), number(json[2])};
+}
+
+std::optional<double> optional_number(const Json& json, const char* key) {
+  if (!json.contains(key) || !json[key].is_number()) return std::nullopt;
+  return json[key].get<double>();
+}
+
+/// A candidate is on the front if none is both faster and at most as lossy, or as fast and less lossy.
+void mark_front(std::vector<CandidateRow>& rows) {
+  auto time_of = [](const CandidateRow& row) {
+    return row.latency_median ? std::optional<double>(row.latency_median->value) : row.race_latency;
+  };
+  for (CandidateRow& row : rows) {
+    const auto time = time_of(row);
+    if (!time || !row.drop) continue;
+    row.on_front = std::none_of(rows.begin(), rows.end(), [&](const CandidateRow& other) {
+      const auto other_time = time_of(other);
+      if (&other == &row || !other_time || !other.drop) return false;
+      const double drop = std::max(row.drop->value, 0.0), other_drop = std::max(other.drop->value, 0.0);
+      return *other_time <= *time && other_drop <= drop && (*other_time < *time || other_drop < drop);
+    });
+  }
+}
+
+/// A word of a command line, quoted for a shell where it needs it.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'') text += "'\\''";
+    else text += c;
+  }
+  return text + "'";
+}
+
+/// Rounds up to two digits, so that the printed budget holds the drop it was made for.
+std::string budget_for(double drop) {
+  if (!(drop > 0)) return "1e-06";
+  const double scale = std::pow(10.0, std::floor(std::log10(drop)) - 1);
+  return fmt::format("{:.2g}", std::ceil(drop / scale) * scale);
+}
+
+std::string accept_command(const OptimizeRequest& request, double drop) {
+  std::string command = request.command_line.empty() ? "speedster optimize " + quoted(request.model) : request.command_line;
+  const std::string flag = "--metric-drop";
+  if (const std::size_t at = command.find(" " + flag); at != std::string::npos) {
+    std::size_t end = command.find_first_not_of(" =", at + 1 + flag.size());
+    end = end == std::string::npos ? command.size() : std::min(command.find(' ', end), command.size());
+    command.erase(at, end - at);
+  }
+  return command + " " + flag + " " + budget_for(drop);
+}
+
+std::uint64_t parent_peak() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+Json provenance(const Session& session, const std::vector<Candidate>& candidates, const std::vector<std::size_t>& ranked) {
+  const OptimizeRequest& request = *session.request;
+  Json json = {{"model_digest", session.model_digest}, {"samples_digest", session.store.digest()},
+               {"fingerprint", session.fingerprint}, {"speedster", SPEEDSTER_VERSION_STRING}, {"seed", request.seed},
+               {"threads", session.threads}, {"concurrency", request.concurrency}, {"session", request.session},
+               {"metric", request.metric.empty() ? "cosine" : request.metric}, {"metric_command", request.metric_command},
+               {"exclude_nodes", request.exclude_nodes}, {"command_line", request.command_line}};
+  if (!ranked.empty()) json["winning_chain"] = compiler::to_json(candidates[ranked.front()].recipe);
+  return json;
+}
+
+}  // namespace
+
+std::string short_number(double value) { return fmt::format("{:.3g}", value); }
+
+void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent) {
+  row.drop = Figure{drop.value, drop.low, drop.high};
+  row.drop_independent = independent;
+  row.relative_l2 = drop.relative_l2;
+}
+
+Json check_to_json(const Candidate& candidate) {
+  return {{"drop", accuracy::to_json(*candidate.searched)}, {"ran_precision", candidate.row.ran_precision},
+          {"reduced", candidate.reduced}, {"backend_version", candidate.row.backend_version},
+          {"vendor_library", candidate.row.vendor_library}, {"threads", candidate.row.threads},
+          {"peak_memory", candidate.row.peak_memory_bytes}};
+}
+
+bool restore_check(const Json& json, Candidate& candidate) {
+  auto drop = drop_from_json(json.value("drop", Json()));
+  auto precision = json_string(json, "ran_precision", kWho);
+  auto reduced = json_bool(json, "reduced", kWho);
+  if (!drop || !precision.ok() || !reduced.ok()) return false;
+  candidate.searched = std::move(drop);
+  candidate.row.ran_precision = *precision;
+  candidate.reduced = *reduced;
+  candidate.row.backend_version = json.value("backend_version", std::string());
+  candidate.row.vendor_library = json.value("vendor_library", std::string());
+  candidate.row.threads = json.value("threads", 0);
+  candidate.row.peak_memory_bytes = json.value("peak_memory", std::uint64_t{0});
+  return true;
+}
+
+std::optional<accuracy::Drop> drop_from_json(const Json& json) {
+  if (!json.is_object()) return std::nullopt;
+  accuracy::Drop drop;
+  drop.value = optional_number(json, "value").value_or(HUGE_VAL);
+  drop.output = json.value("output", std::string());
+  drop.low = optional_number(json, "low");
+  drop.high = optional_number(json, "high");
+  drop.confidence = optional_number(json, "confidence").value_or(0.95);
+  drop.samples = json.value("samples", std::size_t{0});
+  drop.new_non_finite = json.value("new_non_finite", false);
+  drop.relative_l2 = optional_number(json, "relative_l2").value_or(HUGE_VAL);
+  drop.psnr = optional_number(json, "psnr").value_or(0);
+  return drop;
+}
+
+Json corners_to_json(const std::vector<CornerRow>& rows) {
+  Json list = Json::array();
+  for (const CornerRow& row : rows) {
+    Json item = {{"name", row.name}, {"slower", row.slower}, {"error", row.error}};
+    if (row.original_seconds) item["original_seconds"] = *row.original_seconds;
+    if (row.winner_seconds) item["winner_seconds"] = *row.winner_seconds;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+std::vector<CornerRow> corners_from_json(const Json& json) {
+  std::vector<CornerRow> rows;
+  if (!json.is_array()) return rows;
+  for (const Json& item : json) {
+    CornerRow row;
+    row.name = item.value("name", std::string());
+    row.slower = item.value("slower", false);
+    row.error = item.value("error", std::string());
+    row.original_seconds = optional_number(item, "original_seconds");
+    row.winner_seconds = optional_number(item, "winner_seconds");
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Json confirmation_to_json(const measure::Confirmation& confirmation) {
+  Json rows = Json::array();
+  for (const measure::ConfirmRow& row : confirmation.rows) {
+    Json item = {{"name", row.name}, {"loads", row.loads}, {"load_seconds", row.load_seconds},
+                 {"speedup", interval_to_json(row.speedup)}, {"latency", interval_to_json(row.latency)},
+                 {"verdict", row.verdict}, {"calls", row.calls}};
+    if (row.error) item["error"] = row.error->full_message();
+    rows.push_back(std::move(item));
+  }
+  return {{"rows", rows}, {"undecided", confirmation.undecided}, {"rounds", confirmation.rounds},
+          {"dropped_rounds", confirmation.dropped_rounds}, {"busy", confirmation.busy}};
+}
+
+std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
+  if (!json.is_object() || !json.contains("rows") || !json["rows"].is_array()) return std::nullopt;
+  measure::Confirmation confirmation;
+  auto numbers = [](const Json& list) {
+    std::vector<double> values;
+    if (list.is_array())
+      for (const Json& value : list)
+        if (value.is_number()) values.push_back(value.get<double>());
+    return values;
+  };
+  for (const Json& item : json["rows"]) {
+    measure::ConfirmRow row;
+    row.name = item.value("name", std::string());
+    row.loads = numbers(item.value("loads", Json::array()));
+    row.load_seconds = numbers(item.value("load_seconds", Json::array()));
+    row.calls = numbers(item.value("calls", Json::array()));
+    row.speedup = interval_from_json(item.value("speedup", Json()));
+    row.latency = interval_from_json(item.value("latency", Json()));
+    row.verdict = item.value("verdict", std::string());
+    if (item.contains("error")) row.error = Error(ErrorKind::kVendor, item.value("error", std::string()));
+    confirmation.rows.push_back(std::move(row));
+  }
+  confirmation.undecided = json.value("undecided", false);
+  confirmation.rounds = json.value("rounds", 0);
+  confirmation.dropped_rounds = json.value("dropped_rounds", 0);
+  confirmation.busy = json.value("busy", false);
+  return confirmation;
+}
+
+Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline, const Contest& contest,
+                   const std::vector<std::size_t>& ranked) {
+  const OptimizeRequest& request = *session.request;
+  Report report;
+  report.model = request.model;
+  report.model_digest = session.model_digest;
+  report.metric = !request.metric_command.empty() ? join(request.metric_command, " ")
+                                                  : (request.metric.empty() ? "cosine" : request.metric);
+  report.budget = request.metric_drop;
+  report.samples = session.store.size();
+  report.calibration_samples = session.split.calibration.size();
+  report.search_samples = session.split.search.size();
+  report.judging_samples = session.split.judging.size();
+  report.samples_random = session.store.random();
+  report.original = baseline.row;
+  report.original.drop = Figure{0, 0.0, 0.0};
+  for (Candidate& candidate : candidates) {
+    if (candidate.recipe.vendor_defaults) continue;
+    report.candidates.push_back(candidate.row);
+  }
+  if (!ranked.empty()) report.winner = ranked.front();
+  const bool cancelled = session.cancel.cancelled();
+  report.outcome = !ranked.empty() ? "optimized" : cancelled ? "cancelled" : "original kept";
+  if (contest.confirmation) {
+    report.undecided = contest.confirmation->undecided && !ranked.empty();
+    report.machine_busy = contest.race.busy || contest.confirmation->busy;
+  }
+  report.noise_floor = contest.race.noise_floor;
+  report.rounds = contest.race.rounds + (contest.confirmation ? contest.confirmation->rounds : 0);
+  report.dropped_rounds = contest.race.dropped_rounds + (contest.confirmation ? contest.confirmation->dropped_rounds : 0);
+  report.stages = session.stages;
+  if (contest.priced && candidates[*contest.priced].row.drop && !session.store.random()) {
+    const CandidateRow& priced = candidates[*contest.priced].row;
+    const bool faster = priced.speedup && priced.speedup->value > 1 &&
+                        (ranked.empty() || priced.speedup->value > candidates[ranked.front()].row.speedup->value);
+    if (faster) {
+      report.accept_candidate = *contest.priced;
+      report.accept_command = accept_command(request, priced.drop->value);
+    }
+  }
+  mark_front(report.candidates);
+  report.parent_peak_bytes = parent_peak();
+  report.seed = request.seed;
+  report.machine_json = to_text(hardware::to_json(session.machine));
+  report.provenance_json = to_text(provenance(session, candidates, ranked));
+  return report;
+}
+
+std::vector<std::size_t> ranking(const Session& session, std::vector<Candidate>& candidates, const Contest& contest) {
+  (void)session;
+  std::vector<std::size_t> ranked;
+  for (const std::size_t index : contest.finalists) {
+    const Candidate& candidate = candidates[index];
+    if (candidate.out || !candidate.row.speedup) continue;
+    if (candidate.row.speedup->low.value_or(0) > 1) ranked.push_back(index);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [&](std::size_t a, std::size_t b) {
+    const bool a_wins = candidates[a].row.fate == CandidateFate::kWinner;
+    const bool b_wins = candidates[b].row.fate == CandidateFate::kWinner;
+    if (a_wins != b_wins) return a_wins;
+    return candidates[a].row.speedup->value > candidates[b].row.speedup->value;
+  });
+  return ranked;
+}
+
+}  // namespace speedster::search

@@ -1,0 +1,31 @@
+/// From what the stages found out to the report's rows, and the journal's JSON forms of the same.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "search/contest.h"
+#include "search/session.h"
+
+namespace speedster::search {
+
+/// Three significant digits: "0.00123", "1.2e-07".
+std::string short_number(double value);
+
+void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent);
+Json check_to_json(const Candidate& candidate);
+/// False where the record does not fit (an older version wrote it).
+bool restore_check(const Json& json, Candidate& candidate);
+std::optional<accuracy::Drop> drop_from_json(const Json& json);
+Json corners_to_json(const std::vector<CornerRow>& rows);
+std::vector<CornerRow> corners_from_json(const Json& json);
+Json confirmation_to_json(const measure::Confirmation& confirmation);
+std::optional<measure::Confirmation> confirmation_from_json(const Json& json);
+
+/// Confirmed candidates that may be in the package, winner first; empty = the original is the answer.
+std::vector<std::size_t> ranking(const Session& session, std::vector<Candidate>& candidates, const Contest& contest);
+
+/// The report without package, digest and total time. `baseline` is the faster original.
+Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline, const Contest& contest,
+                   const std::vector<std::size_t>& ranked);
+
+}  // namespace speedster::search

@@ -1,0 +1,449 @@
+#include "search/search.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "base/text.h"
+#include "onnx/model.h"
+#include "search/availability.h"
+#include "search/contest.h"
+#include "search/rows.h"
+#include "toolchain/toolchain.h"
+
+namespace speedster::search {
+namespace {
+
+// Relative L2 up to which a full-precision candidate counts as the same model (ARCHITECTURE.md, fixed 6).
+constexpr double kFullPrecisionL2 = 1e-3;
+// Shares of a time budget at which the stages end; what is left confirms and saves.
+constexpr double kMakeShare = 0.45, kRaceShare = 0.60, kJudgeShare = 0.68, kConfirmShare = 0.90, kTailShare = 0.94;
+constexpr std::size_t kExpectedSamples = 3;
+constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
+
+/// Makes candidates on other threads while this one checks those that are ready.
+class Workshop {
+ public:
+  Workshop(Session& session, std::vector<Candidate>& candidates, int workers) : session_(session), candidates_(candidates) {
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      if (!candidates[i].out) waiting_.push_back(i);
+    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+    unfinished_ = waiting_.size();
+  }
+  ~Workshop() {
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.clear();
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+
+  /// The next candidate that is made (or failed to be), or nothing when all are done. Waits at most 100 ms at a time so that
+  /// the caller can report progress; `waiting` is true when it came back for that.
+  std::optional<std::size_t> next(bool& waiting) {
+    std::unique_lock lock(mutex_);
+    waiting = false;
+    if (ready_.empty() && unfinished_ > 0) {
+      changed_.wait_for(lock, std::chrono::milliseconds(100));
+      waiting = ready_.empty() && unfinished_ > 0;
+    }
+    if (ready_.empty()) return std::nullopt;
+    const std::size_t index = ready_.front();
+    ready_.pop_front();
+    return index;
+  }
+  int running() const {
+    const std::lock_guard lock(mutex_);
+    return running_;
+  }
+  std::optional<Error> error() const {
+    const std::lock_guard lock(mutex_);
+    return error_;
+  }
+
+ private:
+  void work() {
+    while (true) {
+      std::size_t index = 0;
+      {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty()) return;
+        index = waiting_.front();
+        waiting_.pop_front();
+        ++running_;
+      }
+      Result<void> made = {};
+      if (session_.stopping()) retire(candidates_[index], CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
+      else made = prepare(session_, candidates_[index]);
+      const std::lock_guard lock(mutex_);
+      --running_;
+      --unfinished_;
+      if (!made.ok()) {
+        error_ = std::move(made).error();
+        unfinished_ -= waiting_.size();
+        waiting_.clear();
+      }
+      ready_.push_back(index);
+      changed_.notify_all();
+    }
+  }
+
+  Session& session_;
+  std::vector<Candidate>& candidates_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::size_t> waiting_, ready_;
+  std::size_t unfinished_ = 0;
+  int running_ = 0;
+  std::optional<Error> error_;
+  std::vector<std::thread> threads_;
+};
+
+class Search {
+ public:
+  explicit Search(Session& session) : session_(session) {}
+
+  Result<Outcome> run() {
+    SPEEDSTER_TRY(make_plan());
+    SPEEDSTER_TRY(start_original());
+    SPEEDSTER_TRY(make_and_check());
+    SPEEDSTER_TRY(qualify());
+    session_.enter("race", kRaceShare);
+    SPEEDSTER_ASSIGN(Contest contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_));
+    session_.enter("judge", kJudgeShare);
+    SPEEDSTER_TRY(judge(contest));
+    original_outputs_.reset();  // no other child of ours is loaded while finalists are timed
+    session_.enter("confirm", kConfirmShare);
+    SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
+    SPEEDSTER_TRY(declare(contest));
+    session_.end_stage();
+    return finish(std::move(contest));
+  }
+
+ private:
+  Candidate candidate_of(compiler::Recipe recipe) const {
+    Candidate candidate;
+    candidate.digest = sha256(to_text(compiler::to_json(recipe)));
+    CandidateRow& row = candidate.row;
+    row.name = recipe.name;
+    row.backend = recipe.backend;
+    row.techniques = recipe.techniques;
+    row.requested_precision = recipe.requested_precision;
+    row.options = recipe.options;
+    row.threads = recipe.vendor_defaults ? 0 : session_.threads;
+    candidate.recipe = std::move(recipe);
+    return candidate;
+  }
+
+  Result<void> make_plan() {
+    session_.enter("plan", kMakeShare);
+    const OptimizeRequest& request = *session_.request;
+    compiler::Recipe original = compiler::original(request.session);
+    compiler::Recipe defaults = compiler::original_at_defaults();
+    std::vector<compiler::Recipe> recipes;
+    if (!request.candidates.empty()) {
+      SPEEDSTER_ASSIGN(const std::string text, read_file(request.candidates, std::uint64_t{16} << 20U));
+      SPEEDSTER_ASSIGN(compiler::CandidatesFile file, compiler::read_candidates(text));
+      recipes = std::move(file.candidates);
+      if (file.original) {
+        original = *file.original;
+        original.name = "original";
+        has_defaults_ = false;
+      }
+    } else {
+      SPEEDSTER_ASSIGN(recipes, planned());
+    }
+    original_ = candidate_of(std::move(original));
+    defaults_ = candidate_of(std::move(defaults));
+    for (compiler::Recipe& recipe : recipes) {
+      if (compiler::matches_any(request.exclude, recipe.name)) continue;
+      const std::string obstacle = recipe.not_possible;
+      candidates_.push_back(candidate_of(std::move(recipe)));
+      if (!obstacle.empty()) retire(candidates_.back(), CandidateFate::kNotPossible, obstacle);
+    }
+    session_.progress.candidates_total = static_cast<int>(candidates_.size());
+    return {};
+  }
+
+  Result<std::vector<compiler::Recipe>> planned() {
+    const OptimizeRequest& request = *session_.request;
+    SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, onnx_model::OnnxModel::read(session_.model));
+    compiler::PlanInput input;
+    input.model = {model.operators(), model.weight_bytes()};
+    input.machine = session_.machine;
+    input.backends = probe_backends(*session_.supervisor, session_.work, session_.cancel);
+    input.toolchains = probe_toolchains();
+    input.calibration_samples = session_.split.calibration.size();
+    input.random_samples = session_.store.random();
+    input.wanted_backends = request.backends;
+    input.wanted_precisions = request.precisions;
+    input.exclude = request.exclude;
+    input.exclude_nodes = request.exclude_nodes;
+    input.session = request.session;
+    return compiler::plan(input);
+  }
+
+  /// The original must be made, load, and give numbers; what stops it stops the search.
+  Result<void> start_original() {
+    session_.enter("original", kMakeShare);
+    SPEEDSTER_TRY(prepare(session_, original_));
+    if (original_.out) return original_failed(Error(ErrorKind::kBadInput, original_.row.reason));
+    if (has_defaults_) {
+      SPEEDSTER_TRY(prepare(session_, defaults_));
+      if (defaults_.out) has_defaults_ = false;
+    }
+    auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "check"), session_.deadline, session_.cancel);
+    if (!child.ok()) return original_failed(std::move(child).error());
+    session_.original_precision = child->info().value("precision", std::string("f32"));
+    note_info(session_, original_, child->info());
+    original_.reduced = false;
+    original_outputs_.emplace(session_, std::move(*child));
+    SPEEDSTER_TRY(original_outputs_->check_finite(session_.split.search));
+    return remember_expected();
+  }
+
+  /// An original that cannot run is bad input, unless the reason is the machine's (time, cancel, memory, no vendor).
+  Result<void> original_failed(Error error) {
+    switch (error.kind()) {
+      case ErrorKind::kCancelled: case ErrorKind::kTimeout: case ErrorKind::kNotFound: case ErrorKind::kNoSpace:
+      case ErrorKind::kPermission: case ErrorKind::kOutOfMemory:
+        return std::move(error).wrap("[original] expected the original to run");
+      default:
+        return std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend +
+                                                                  " can run");
+    }
+  }
+
+  Result<void> remember_expected() {
+    std::uint64_t bytes = 0;
+    for (const std::size_t sample : session_.split.judging) {
+      if (expected_.size() >= kExpectedSamples) break;
+      const std::size_t one[] = {sample};
+      SPEEDSTER_ASSIGN(const auto outputs, original_outputs_->get(one));
+      ExpectedSample expected{sample, {}};
+      std::uint64_t more = session_.store.bytes(sample);
+      for (const TensorView& tensor : outputs.front()) more += tensor.bytes();
+      if (bytes + more > kExpectedBytes && !expected_.empty()) break;
+      bytes += more;
+      for (const TensorView& tensor : outputs.front())
+        expected.outputs.push_back(Tensor::from<std::byte>(tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()),
+                                                           {static_cast<const std::byte*>(tensor.data), tensor.bytes()}));
+      expected_.push_back(std::move(expected));
+    }
+    return {};
+  }
+
+  Result<void> make_and_check() {
+    session_.enter("check", kMakeShare);
+    const int workers = std::max(1, std::min(session_.machine.usable_cores, 4));
+    Workshop workshop(session_, candidates_, workers);
+    int done = static_cast<int>(std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
+    while (true) {
+      bool waiting = false;
+      const auto index = workshop.next(waiting);
+      session_.progress.candidates_running = workshop.running();
+      session_.progress.candidates_done = done;
+      if (auto error = workshop.error()) return *std::move(error);
+      if (waiting) {
+        session_.tell();
+        continue;
+      }
+      if (!index) break;
+      Candidate& candidate = candidates_[*index];
+      if (!candidate.out) {
+        SPEEDSTER_TRY(check_one(candidate));
+      }
+      ++done;
+      session_.tell(line_about(candidate));
+    }
+    return {};
+  }
+
+  static std::string line_about(const Candidate& candidate) {
+    std::string line = candidate.recipe.name + ": ";
+    if (candidate.out) return line + fate_name(candidate.row.fate) + ", " + candidate.row.reason;
+    return line + "checked, drop " + short_number(candidate.searched ? candidate.searched->value : 0);
+  }
+
+  Result<void> check_one(Candidate& candidate) {
+    if (const auto known = session_.journal->find("checked", candidate.digest)) {
+      if (restore_check(*known, candidate)) return {};
+    }
+    if (session_.stopping()) {
+      retire(candidate, CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
+      return {};
+    }
+    const CheckPart part{session_.split.search, session_.split.independent, true, "check"};
+    auto drop = check(session_, *original_outputs_, candidate, part);
+    if (!drop.ok()) {
+      const Error& error = drop.error();
+      if (error.kind() == ErrorKind::kCancelled) retire(candidate, CandidateFate::kNotTried, "cancelled");
+      else if (session_.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was checked");
+      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput) return std::move(drop).error();
+      else retire(candidate, CandidateFate::kFailed, error.full_message());
+      return {};
+    }
+    candidate.searched = *drop;
+    return session_.journal->record("checked", candidate.digest, check_to_json(candidate));
+  }
+
+  /// Sorts the checked candidates into those that may win and those whose price is only shown.
+  Result<void> qualify() {
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      Candidate& candidate = candidates_[i];
+      if (candidate.out || !candidate.searched) continue;
+      const accuracy::Drop& drop = *candidate.searched;
+      set_drop(candidate.row, drop, session_.split.independent);
+      if (drop.new_non_finite) {
+        retire(candidate, CandidateFate::kFailed, "wrong answer: NaN or infinity, or another shape, where the original has numbers");
+        continue;
+      }
+      if (session_.store.random() && candidate.reduced) {
+        candidate.row.fate = CandidateFate::kNotJudged;
+        candidate.row.reason = "accuracy not judged: samples are random, and it ran in " + candidate.row.ran_precision;
+        excluded_.push_back(i);
+      } else if (session_.budget.full_precision_only()) {
+        if (candidate.reduced) {
+          candidate.row.fate = CandidateFate::kReduced;
+          candidate.row.reason = "ran in " + candidate.row.ran_precision + "; full precision only without --metric-drop";
+          excluded_.push_back(i);
+        } else if (drop.relative_l2 > kFullPrecisionL2) {
+          candidate.row.fate = CandidateFate::kOverBudget;
+          candidate.row.reason = "relative L2 " + short_number(drop.relative_l2) + " to the original, above 0.001";
+          excluded_.push_back(i);
+        } else {
+          contenders_.push_back(i);
+        }
+      } else if (accuracy::judge(drop, session_.budget) == accuracy::Verdict::kBreaks) {
+        over_budget(candidate, drop, "search");
+        excluded_.push_back(i);
+      } else {
+        contenders_.push_back(i);
+      }
+    }
+    return {};
+  }
+
+  void over_budget(Candidate& candidate, const accuracy::Drop& drop, const std::string& part) const {
+    candidate.row.fate = CandidateFate::kOverBudget;
+    candidate.row.reason = "drop " + short_number(drop.value) + " on the " + part + " samples, budget " +
+                           short_number(session_.budget.drop.value_or(0)) +
+                           (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
+  }
+
+  /// All finalists in one pass on samples that no decision has seen; who fails leaves.
+  Result<void> judge(Contest& contest) {
+    std::vector<std::size_t> kept;
+    auto all = contest.finalists;
+    if (contest.priced) all.push_back(*contest.priced);
+    for (const std::size_t index : all) {
+      Candidate& candidate = candidates_[index];
+      const bool priced = contest.priced && index == *contest.priced;
+      if (!session_.split.independent) {
+        candidate.judged = candidate.searched;
+        candidate.row.drop_note = "not independent";
+      } else if (const auto known = session_.journal->find("judged", candidate.digest)) {
+        candidate.judged = drop_from_json(*known);
+      } else {
+        const CheckPart part{session_.split.judging, true, false, "judge"};
+        auto drop = check(session_, *original_outputs_, candidate, part);
+        if (!drop.ok()) {
+          if (session_.stopping()) candidate.row.drop_note = "not judged: time";
+          else retire(candidate, CandidateFate::kFailed, drop.error().full_message());
+        } else {
+          candidate.judged = *drop;
+          SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
+        }
+      }
+      if (candidate.judged) judged_verdict(candidate, priced);
+      if (!priced && !candidate.out && candidate.judged) kept.push_back(index);
+    }
+    contest.finalists = kept;
+    if (contest.priced && candidates_[*contest.priced].out) contest.priced.reset();
+    return {};
+  }
+
+  void judged_verdict(Candidate& candidate, bool priced) {
+    const accuracy::Drop& drop = *candidate.judged;
+    set_drop(candidate.row, drop, session_.split.independent);
+    if (priced || session_.store.random()) return;
+    const bool full_only = session_.budget.full_precision_only();
+    if (drop.new_non_finite) retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
+    else if (full_only && drop.relative_l2 > kFullPrecisionL2) {
+      retire(candidate, CandidateFate::kOverBudget, "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
+    } else if (!full_only) {
+      const accuracy::Verdict verdict = accuracy::judge(drop, session_.budget);
+      if (verdict == accuracy::Verdict::kHoldsByEstimateOnly) candidate.row.drop_note = "held by the estimate only";
+      if (verdict == accuracy::Verdict::kBreaks) {
+        over_budget(candidate, drop, "judging");
+        candidate.out = true;
+      }
+    }
+  }
+
+  /// The winner must run every declared shape; one that does not is out and the next takes its place.
+  Result<void> declare(Contest& contest) {
+    session_.enter("corners", kTailShare);
+    ranked_ = ranking(session_, candidates_, contest);
+    if (session_.stage_excluded("corners") || session_.cancel.cancelled()) return {};
+    const std::vector<Corner> shapes = corners_of(session_.signature);
+    if (shapes.empty() || ranked_.empty()) return {};
+    SPEEDSTER_ASSIGN(ServedPackage original,
+                     ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"), session_.deadline, session_.cancel));
+    while (!ranked_.empty()) {
+      Candidate& winner = candidates_[ranked_.front()];
+      const std::string subject = winner.digest;
+      if (const auto known = session_.journal->find("corners", subject)) {
+        corner_rows_ = corners_from_json(*known);
+        return {};
+      }
+      auto rows = corners(session_, original, winner);
+      if (rows.ok()) {
+        corner_rows_ = *std::move(rows);
+        return session_.journal->record("corners", subject, corners_to_json(corner_rows_));
+      }
+      if (session_.stopping()) {
+        notes_.push_back("the corners of the declared shapes were not run: the time budget ended");
+        return {};
+      }
+      retire(winner, CandidateFate::kFailed, rows.error().full_message());
+      ranked_.erase(ranked_.begin());
+    }
+    return {};
+  }
+
+  Result<Outcome> finish(Contest contest) {
+    Outcome outcome;
+    outcome.variants = ranked_;
+    outcome.report = make_report(session_, candidates_, contest.baseline_is_defaults ? defaults_ : original_, contest, ranked_);
+    outcome.report.original_settings = contest.baseline_is_defaults
+                                           ? "ONNX Runtime's defaults"
+                                           : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
+    if (!has_defaults_) outcome.report.original_settings = "as the candidates file has it";
+    outcome.report.corners = corner_rows_;
+    outcome.report.notes.insert(outcome.report.notes.end(), notes_.begin(), notes_.end());
+    outcome.candidates = std::move(candidates_);
+    outcome.original = std::move(original_);
+    outcome.expected = std::move(expected_);
+    return outcome;
+  }
+
+  Session& session_;
+  std::vector<Candidate> candidates_;
+  Candidate original_, defaults_;
+  bool has_defaults_ = true;
+  std::optional<OriginalOutputs> original_outputs_;
+  std::vector<ExpectedSample> expected_;
+  std::vector<std::size_t> contenders_, excluded_, ranked_;
+  std::vector<CornerRow> corner_rows_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+Result<Outcome> run(Session& session) { return Search(session).run(); }
+
+}  // namespace speedster::search

@@ -1,0 +1,221 @@
+#include "search/served.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/files.h"
+
+namespace speedster::search {
+namespace {
+
+constexpr const char* kWho = "serve";
+// One slot of the ring. A sample that needs more grows it; fewer, larger slots would only cost memory.
+constexpr std::uint64_t kSlotBytes = std::uint64_t{32} << 20U;
+
+/// Turns the worker's {"ok": false, "error": {…}} into an Error.
+Result<Json> checked(Result<Json> reply) {
+  if (!reply.ok()) return reply;
+  if (reply->value("ok", false)) return reply;
+  const Json error = reply->value("error", Json::object());
+  const int kind = error.value("kind", static_cast<int>(ErrorKind::kInternal));
+  const bool known = kind >= static_cast<int>(ErrorKind::kUsage) && kind <= static_cast<int>(ErrorKind::kInternal);
+  return Error(known ? static_cast<ErrorKind>(kind) : ErrorKind::kInternal,
+               error.value("message", std::string("[serve] expected a reply, got an error without a message")));
+}
+
+}  // namespace
+
+struct ServedPackage::State {
+  explicit State(job::Child started) : child(std::move(started)) {}
+  ~State() { unmap(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void unmap() {
+    if (map != nullptr) ::munmap(map, map_bytes);
+    map = nullptr;
+    map_bytes = 0;
+  }
+
+  /// Maps what the child says it wrote; the file's real size is checked, so that a lie cannot reach beyond it.
+  Result<void> remap(std::uint64_t bytes) {
+    if (bytes <= map_bytes) return {};
+    struct stat status {};
+    if (::fstat(memory.get(), &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes)
+      return Error(ErrorKind::kInternal, "[serve] expected a shared slot of " + std::to_string(bytes) + " bytes, got " +
+                                             std::to_string(status.st_size));
+    unmap();
+    void* mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, memory.get(), 0);
+    if (mapped == MAP_FAILED) return errno_error(errno, kWho, "shared memory", "outputs");
+    map = mapped;
+    map_bytes = bytes;
+    return {};
+  }
+
+  Result<Outputs> outputs_of(const Json& sample) {
+    Outputs outputs;
+    if (!sample.is_array()) return Error(ErrorKind::kInternal, "[serve] expected a list of outputs");
+    for (const Json& item : sample) {
+      SPEEDSTER_ASSIGN(const std::string dtype, json_string(item, "dtype", kWho));
+      SPEEDSTER_ASSIGN(const std::int64_t offset, json_int(item, "offset", kWho));
+      SPEEDSTER_ASSIGN(const Json* dims, json_array(item, "shape", kWho));
+      const auto known = dtype_from_name(dtype);
+      auto shape = std::make_unique<Shape>();
+      for (const Json& d : *dims) {
+        if (!d.is_number_integer()) return Error(ErrorKind::kInternal, "[serve] expected integer dimensions");
+        shape->push_back(d.get<std::int64_t>());
+      }
+      const auto count = element_count(*shape);
+      if (!known || !count || offset < 0 || static_cast<std::uint64_t>(offset) > map_bytes ||
+          static_cast<std::uint64_t>(*count) > (map_bytes - static_cast<std::uint64_t>(offset)) / byte_size(*known))
+        return Error(ErrorKind::kInternal, "[serve] expected an output inside the shared slot, got " + item.dump());
+      outputs.push_back({*known, *shape, static_cast<std::byte*>(map) + offset});
+      shapes.push_back(std::move(shape));
+    }
+    return outputs;
+  }
+
+  Result<std::vector<Outputs>> outputs_in(const Json& reply) {
+    SPEEDSTER_ASSIGN(const std::int64_t bytes, json_int(reply, "map_bytes", kWho));
+    SPEEDSTER_TRY(remap(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))));
+    SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "outputs", kWho));
+    shapes.clear();
+    std::vector<Outputs> all;
+    for (const Json& sample : *list) {
+      SPEEDSTER_ASSIGN(Outputs outputs, outputs_of(sample));
+      all.push_back(std::move(outputs));
+    }
+    note_peak(reply);
+    return all;
+  }
+
+  void note_peak(const Json& reply) {
+    if (reply.contains("peak_rss") && reply["peak_rss"].is_number())
+      peak_memory = std::max(peak_memory, reply["peak_rss"].get<std::uint64_t>());
+  }
+
+  job::Child child;
+  UniqueFd memory;
+  void* map = nullptr;
+  std::size_t map_bytes = 0;
+  std::vector<std::unique_ptr<Shape>> shapes;  // behind the views of the last run
+  double load_seconds = 0;
+  std::uint64_t peak_memory = 0;
+  Json info;
+  bool paused = false;
+};
+
+ServedPackage::ServedPackage(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ServedPackage::ServedPackage(ServedPackage&&) noexcept = default;
+ServedPackage& ServedPackage::operator=(ServedPackage&&) noexcept = default;
+ServedPackage::~ServedPackage() = default;
+
+Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const ServeSpec& spec, const Deadline& deadline,
+                                           const CancelToken& cancel) {
+  UniqueFd memory(::memfd_create("speedster-outputs", MFD_CLOEXEC));
+  if (!memory.valid()) return errno_error(errno, kWho, "shared memory", "outputs");
+  SPEEDSTER_TRY(make_directories(spec.directory));
+  job::Command command;
+  command.argv = {supervisor.worker().string(), "serve"};
+  command.directory = spec.directory;
+  command.limits = spec.limits;
+  command.descriptors = {memory.get()};
+  SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
+  auto state = std::make_unique<State>(std::move(child));
+  state->memory = std::move(memory);
+  Json request = {{"op", "load"}, {"package", spec.package.string()}, {"variant", spec.variant}, {"entry", spec.entry},
+                  {"threads", spec.threads}, {"contexts", spec.contexts}, {"options", Json::object()}};
+  for (const auto& [key, value] : spec.options) request["options"][key] = value;
+  if (!spec.samples.empty()) request["samples"] = spec.samples.string();
+  SPEEDSTER_ASSIGN(Json reply, checked(state->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(state->load_seconds, json_number(reply, "load_seconds", kWho));
+  state->info = reply.value("info", Json::object());
+  state->note_peak(reply);
+  return ServedPackage(std::move(state));
+}
+
+double ServedPackage::load_seconds() const { return state_->load_seconds; }
+const Json& ServedPackage::info() const { return state_->info; }
+std::uint64_t ServedPackage::peak_memory() const { return state_->peak_memory; }
+
+Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> samples, const Deadline& deadline,
+                                                const CancelToken& cancel) {
+  const Json request = {{"op", "run"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
+                        {"slot_bytes", kSlotBytes}, {"offset", 0}};
+  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
+  if (all.empty() || all.size() > samples.size())
+    return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) + " samples, got " +
+                                           std::to_string(all.size()));
+  return all;
+}
+
+Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::string, Shape>& shapes, std::size_t sample,
+                                                         int calls, const Deadline& deadline, const CancelToken& cancel) {
+  Json request = {{"op", "run_shape"}, {"shapes", Json::object()}, {"sample", sample}, {"calls", calls}};
+  for (const auto& [name, shape] : shapes) request["shapes"][name] = shape;
+  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
+  SPEEDSTER_ASSIGN(const double seconds, json_number(reply, "call_seconds", kWho));
+  if (all.size() != 1) return Error(ErrorKind::kInternal, "[serve] expected the outputs of one call");
+  return ShapeRun{std::move(all.front()), seconds};
+}
+
+Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
+                                            const Deadline& deadline, const CancelToken& cancel) {
+  if (state_->paused) {
+    SPEEDSTER_TRY(state_->child.resume());
+    state_->paused = false;
+  }
+  const Json request = {{"op", "block"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
+                        {"warm_calls", spec.warm_calls}, {"warm_seconds", spec.warm_seconds}, {"calls", spec.calls},
+                        {"seconds", spec.seconds}, {"slow_calls", spec.slow_calls}, {"concurrency", spec.concurrency}};
+  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  measure::Block block;
+  SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
+  SPEEDSTER_ASSIGN(const Json* calls, json_array(reply, "calls", kWho));
+  for (const Json& call : *calls)
+    if (call.is_number()) block.calls.push_back(call.get<double>());
+  block.major_faults = reply.value("major_faults", std::uint64_t{0});
+  block.own_cpu_seconds = reply.value("cpu_seconds", 0.0);
+  state_->note_peak(reply);
+  if (!(block.value > 0)) return Error(ErrorKind::kInternal, "[serve] expected a positive time, got " + std::to_string(block.value));
+  SPEEDSTER_TRY(pause());
+  return block;
+}
+
+Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
+                                                const CancelToken& cancel) {
+  if (state_->paused) {
+    SPEEDSTER_TRY(state_->child.resume());
+    state_->paused = false;
+  }
+  const Json request = {{"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
+  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
+  std::vector<double> seconds;
+  for (const Json& call : *list)
+    if (call.is_number()) seconds.push_back(call.get<double>());
+  SPEEDSTER_TRY(pause());
+  return seconds;
+}
+
+Result<void> ServedPackage::pause() {
+  if (state_->paused) return {};
+  SPEEDSTER_TRY(state_->child.pause());
+  state_->paused = true;
+  return {};
+}
+
+void ServedPackage::watch_memory(bool on) { state_->child.watch_memory(on); }
+
+job::Exit ServedPackage::end() {
+  state_->child.kill();
+  return state_->child.wait(Deadline::in(5), CancelToken());
+}
+
+}  // namespace speedster::search

@@ -1,0 +1,133 @@
+/// What all stages of one search share, and one candidate's state as it passes through them.
+#pragma once
+#include <speedster/optimize.h>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accuracy/metric.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "compiler/recipe.h"
+#include "hardware/cpu.h"
+#include "job/job.h"
+#include "job/supervisor.h"
+#include "model/signature.h"
+#include "package/manifest.h"
+#include "samples/store.h"
+#include "search/journal.h"
+#include "search/served.h"
+#include "search/timing.h"
+
+namespace speedster::search {
+
+/// One candidate: how it is made, where its artifact is, what was found out.
+struct Candidate {
+  compiler::Recipe recipe;
+  std::string digest;                          ///< of the recipe
+  CandidateRow row;
+  std::filesystem::path package;               ///< its draft package, once made
+  package::Variant variant;                    ///< of that package
+  std::optional<accuracy::Drop> searched;      ///< on the search samples
+  std::optional<accuracy::Drop> judged;        ///< on the judging samples
+  bool reduced = false;                        ///< ran below the original's precision, or cannot tell
+  bool out = false;                            ///< its fate is decided
+  std::shared_ptr<TimingNotes> notes = std::make_shared<TimingNotes>();
+};
+
+/// Ends a candidate with a fate and a reason.
+void retire(Candidate& candidate, CandidateFate fate, std::string reason);
+
+/// The samples' three parts, the model's interface, the limits, the helpers. Owned by the search.
+struct Session {
+  const OptimizeRequest* request = nullptr;
+  std::filesystem::path model;
+  std::string model_digest;
+  Signature signature;                         ///< with the ranges of dynamic axes
+  samples::SampleStore store;
+  std::filesystem::path store_directory;
+  samples::Split split;
+  hardware::Machine machine;
+  std::string fingerprint;
+  int threads = 1;
+  job::Limits limits;
+  std::unique_ptr<job::Supervisor> supervisor;
+  std::unique_ptr<job::JobCache> cache;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<accuracy::Metric> metric;    ///< cosine beside an external metric
+  accuracy::Budget budget;
+  std::filesystem::path work;                  ///< scratch of this invocation
+  CancelToken cancel;
+  Deadline total;                              ///< the end of the time budget
+  Deadline deadline;                           ///< the end of this stage's share of it
+  std::string original_precision = "f32";      ///< what the original really ran at
+  double started = 0;
+  Log log;
+
+  // Progress. Stages run on the calling thread; jobs report from others through `note`.
+  Progress progress;
+  std::mutex progress_mutex;
+  std::vector<StageTime> stages;
+  double stage_started = 0;
+  /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
+  void enter(const std::string& stage, double share = 1.0);
+  void end_stage();
+  void tell(const std::string& message = {});  ///< calls the request's callback
+  bool stage_excluded(const std::string& stage) const;
+
+  bool stopping() const { return cancel.cancelled() || deadline.passed(); }
+  ServeSpec serve_spec(const Candidate& candidate, const std::string& purpose) const;
+};
+
+/// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a step is
+/// the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
+Result<void> prepare(Session& session, Candidate& candidate);
+
+/// The original's outputs on any sample: kept in memory up to a bound, else computed again in its child.
+class OriginalOutputs {
+ public:
+  OriginalOutputs(Session& session, ServedPackage child);
+  /// Outputs of the first k of `samples` (k at least 1), valid until the next call.
+  Result<std::vector<Outputs>> get(std::span<const std::size_t> samples);
+  ServedPackage& child() { return child_; }
+  /// Refuses an original whose outputs are all NaN on a sample. Kind bad input.
+  Result<void> check_finite(std::span<const std::size_t> samples);
+
+ private:
+  Session* session_;
+  ServedPackage child_;
+  std::map<std::size_t, std::vector<Tensor>> kept_;
+  std::uint64_t kept_bytes_ = 0;
+};
+
+/// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Stops early when
+/// the budget is out of reach. Errors are the candidate's.
+struct CheckPart {
+  std::span<const std::size_t> samples;
+  bool independent = true;
+  bool stop_when_hopeless = true;
+  std::string purpose;                         ///< "check" or "judge", names the child's folder
+};
+Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);
+
+/// What really ran, from the learner's info; sets row.ran_precision, `reduced` and the backend's version.
+void note_info(const Session& session, Candidate& candidate, const Json& info);
+/// Bits of the mantissa that count: "f64" > "f32" > "f16" > "bf16" > "int8" and "mixed" > "unknown".
+int precision_rank(std::string_view precision);
+
+/// Runs every corner of the declared shapes on the original and the winner; names those where the winner is slower, and
+/// reports one that fails or differs as an error of the candidate.
+Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner);
+/// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.
+struct Corner {
+  std::string name;
+  std::map<std::string, Shape> shapes;
+};
+std::vector<Corner> corners_of(const Signature& signature);
+
+}  // namespace speedster::search

@@ -1,0 +1,33 @@
+/// Connects the measuring procedure to children: a Load that starts a ServedPackage, and the machine's foreign share.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "measure/race.h"
+#include "search/served.h"
+
+namespace speedster::search {
+
+/// What timing needs of the search.
+struct TimingContext {
+  job::Supervisor* supervisor = nullptr;
+  CancelToken cancel;
+  Deadline deadline;
+  std::vector<std::size_t> samples;           ///< cycled over in a block
+  double block_timeout_seconds = 600;
+};
+
+/// Peak memory and child infos gathered while timing, by package and variant.
+struct TimingNotes {
+  std::uint64_t peak_memory = 0;
+  std::vector<double> load_seconds;
+  Json info;
+};
+
+/// A fresh process from the saved form at each call. `notes` is filled as children end; it must outlive the Load.
+measure::Load load_served(const TimingContext& context, const ServeSpec& spec, std::shared_ptr<TimingNotes> notes);
+
+/// Share of the machine's core time that neither we nor our children used since the previous call.
+measure::ForeignShare machine_foreign_share(int cores);
+
+}  // namespace speedster::search
