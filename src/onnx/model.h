@@ -8,20 +8,30 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "model/signature.h"
 
 // onnx-ml.proto, generated; this header and src/onnx, src/compressor alone see it.
-namespace onnx { class ModelProto; class GraphProto; class NodeProto; class TensorProto; }
+namespace onnx {
+class AttributeProto;
+class GraphProto;
+class ModelProto;
+class NodeProto;
+class TensorProto;
+}  // namespace onnx
 
 namespace speedster::onnx_model {
 
 class OnnxModel {
  public:
-  /// Reads the proto. Kinds: not found; bad input (not ONNX, truncated, cyclic, external data missing or outside).
+  /// Reads the graph; weights of 1 KiB and more stay in the file, which must not change while this lives.
+  /// Kinds: not found, permission; bad input (not ONNX, truncated, cyclic, external data missing or outside).
   static Result<OnnxModel> read(const std::filesystem::path& path);
+  /// The same from bytes, which are copied. External data is looked for in `folder`; refused where that is empty.
+  static Result<OnnxModel> read_from_memory(std::span<const std::byte> bytes, const std::filesystem::path& folder = {});
   OnnxModel();  ///< an empty model, opset 17, IR 8
   OnnxModel(OnnxModel&&) noexcept;
   OnnxModel& operator=(OnnxModel&&) noexcept;
@@ -37,26 +47,30 @@ class OnnxModel {
   std::int64_t opset() const;               ///< of the default domain
   /// "MatMul": 12, "com.microsoft.Gelu": 3, subgraphs included.
   std::map<std::string, std::size_t> operators() const;
-  /// Bytes of all initializers.
+  /// Bytes of all initializers and constants.
   std::uint64_t weight_bytes() const;
   /// An initializer's values, from the proto or the external file.
   Result<Tensor> initializer(const ::onnx::TensorProto& tensor) const;
   /// Files with external data, absolute, that exist inside the model's folder.
   Result<std::vector<std::filesystem::path>> external_files() const;
-  /// SHA-256 over the proto and all external data: the identity of the model wherever it lies.
+  /// SHA-256 over the graph and all weights: the identity of the model wherever it lies and however its weights are stored
+  /// (inline, typed, external, under whatever file name).
   Result<std::string> digest() const;
 
-  /// Writes the model; initializers of 1 KiB and more go to `NAME.data` beside it when everything exceeds `inline_limit`
-  /// bytes. Tensors that were external are streamed, never held whole.
+  /// Writes the model, atomically and streaming: weights that lie in files are copied piece by piece, never held whole.
+  /// Where all weights exceed `inline_limit` bytes (2 GB at most, protobuf's own bound), tensors of 1 KiB and more go to
+  /// `NAME.data` beside it. Saving over the file that was read is allowed. Kinds: no space, permission, …
   Result<void> save(const std::filesystem::path& path, std::uint64_t inline_limit = std::uint64_t{1} << 30U) const;
 
+  struct State;  ///< for the files of this room
+  const State& state() const;
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 
-/// Types and shapes of intermediate tensors as far as value_info and simple propagation know them.
-/// Where nothing is known the name is absent.
+/// Types and shapes of the main graph's values as far as inputs, outputs, value_info, constants and simple propagation know
+/// them. Where not even the type is known the name is absent; where the shape is not, `unknown_rank` is true.
 std::map<std::string, TensorSpec> value_types(const OnnxModel& model);
 
 }  // namespace speedster::onnx_model
