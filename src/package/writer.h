@@ -1,4 +1,5 @@
-/// Writes a package into a folder beside the target and moves it into place: an interrupted save leaves no half package.
+/// Writes a package into a folder beside the target and moves it into place: an interrupted save leaves no half
+/// package.
 #pragma once
 #include <filesystem>
 
@@ -10,7 +11,8 @@ namespace speedster::package {
 /// Collects files and ends with `commit`. Files are copied and digested as they come.
 class PackageWriter {
  public:
-  /// Checks that `target` can be written (permission, free space for `expected_bytes`) before any work.
+  /// Checks that `target` can be written (permission, free space for `expected_bytes`) before any work. What is there
+  /// must be a package or an empty folder; anything else is kept and refused (kind usage).
   static Result<PackageWriter> create(const std::filesystem::path& target, std::uint64_t expected_bytes = 0);
   /// Copies a file to the relative place `as`; the same place twice is an error.
   Result<void> add_file(const std::filesystem::path& from, const std::string& as);
@@ -21,7 +23,9 @@ class PackageWriter {
   Result<std::string> commit(Manifest manifest);
 
  private:
-  explicit PackageWriter(TempDir staging, std::filesystem::path target);
+  PackageWriter(TempDir staging, std::filesystem::path target);
+  /// Where `as` goes, if it is a free place inside.
+  Result<std::filesystem::path> place(const std::string& as) const;
   TempDir staging_;
   std::filesystem::path target_;
   std::map<std::string, FileRecord> files_;

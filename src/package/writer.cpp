@@ -1,0 +1,158 @@
+#include "package/writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace speedster::package {
+namespace {
+
+/// An absolute path without a trailing slash.
+Result<fs::path> normal_target(const fs::path& target) {
+  std::error_code error;
+  fs::path path = fs::absolute(target, error).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  if (error || target.empty() || !path.has_filename())
+    return Error(ErrorKind::kUsage,
+                 "[package] expected the path of a folder to write, got \"" + target.string() + "\"");
+  return path;
+}
+
+/// Whether something at `target` may be replaced: nothing, an empty folder or a package.
+Result<void> check_replaceable(const fs::path& target) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(target, error);
+  if (status.type() == fs::file_type::not_found) return {};
+  if (status.type() == fs::file_type::directory &&
+      (fs::exists(target / kManifestFile, error) || fs::is_empty(target, error)))
+    return {};
+  return Error(ErrorKind::kUsage, "[package] expected a package or nothing at " + target.string() +
+                                      ", got something else, which is kept; try another name");
+}
+
+/// mkdtemp makes folders private; a package gets the mode that any new folder would get.
+void open_up(const fs::path& folder) {
+  const fs::path probe = folder / "mode";
+  struct stat status{};
+  if (::mkdir(probe.c_str(), 0777) == 0 && ::stat(probe.c_str(), &status) == 0)
+    ::chmod(folder.c_str(), status.st_mode & 0777U);
+  ::rmdir(probe.c_str());
+}
+
+Result<void> sync_directory(const fs::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0)
+    return errno_error(errno, "package", "a folder that can be synced", folder);
+  return {};
+}
+
+Result<void> sync_tree(const fs::path& root) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error))
+    if (it->is_directory()) SPEEDSTER_TRY(sync_directory(it->path()));
+  if (error) return errno_error(error.value(), "package", "a readable folder", root);
+  return sync_directory(root);
+}
+
+/// A new file that is digested as it is written, and synced at the end.
+class DigestedFile {
+ public:
+  static Result<DigestedFile> create(const fs::path& path) {
+    SPEEDSTER_TRY(make_directories(path.parent_path()));
+    DigestedFile file;
+    file.path_ = path;
+    file.fd_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (!file.fd_.valid()) return errno_error(errno, "package", "a new file", path);
+    return file;
+  }
+  Result<void> append(std::span<const std::byte> bytes) {
+    digest_.update(bytes);
+    bytes_ += bytes.size();
+    return write_all(fd_.get(), bytes, path_);
+  }
+  Result<FileRecord> finish() {
+    if (::fsync(fd_.get()) != 0) return errno_error(errno, "package", "a writable file", path_);
+    return FileRecord{digest_.hex(), bytes_};
+  }
+
+ private:
+  fs::path path_;
+  UniqueFd fd_;
+  Sha256 digest_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace
+
+PackageWriter::PackageWriter(TempDir staging, fs::path target)
+    : staging_(std::move(staging)), target_(std::move(target)) {}
+
+Result<PackageWriter> PackageWriter::create(const fs::path& target, std::uint64_t expected_bytes) {
+  SPEEDSTER_ASSIGN(fs::path path, normal_target(target));
+  SPEEDSTER_TRY(check_replaceable(path));
+  SPEEDSTER_TRY(make_directories(path.parent_path()));
+  SPEEDSTER_ASSIGN(const std::uint64_t free, free_space(path.parent_path()));
+  if (free < expected_bytes)
+    return Error(ErrorKind::kNoSpace, "[package] expected " + std::to_string(expected_bytes) + " free bytes for " +
+                                          path.string() + ", got " + std::to_string(free) +
+                                          "; try to free space or another folder");
+  SPEEDSTER_ASSIGN(TempDir staging, TempDir::create("." + path.filename().string() + ".", path.parent_path()));
+  open_up(staging.path());
+  return PackageWriter(std::move(staging), std::move(path));
+}
+
+Result<void> PackageWriter::add_file(const fs::path& from, const std::string& as) {
+  SPEEDSTER_ASSIGN(const fs::path to, place(as));
+  SPEEDSTER_ASSIGN(const UniqueFd source, open_for_reading(from));
+  SPEEDSTER_ASSIGN(DigestedFile file, DigestedFile::create(to));
+  std::vector<std::byte> buffer(std::size_t{1} << 20U);
+  while (true) {
+    SPEEDSTER_ASSIGN(const std::size_t got, read_some(source.get(), buffer, from));
+    if (got == 0) break;
+    SPEEDSTER_TRY(file.append(std::span<const std::byte>(buffer.data(), got)));
+  }
+  SPEEDSTER_ASSIGN(files_[as], file.finish());
+  return {};
+}
+
+Result<void> PackageWriter::add_text(std::string_view content, const std::string& as) {
+  SPEEDSTER_ASSIGN(const fs::path to, place(as));
+  SPEEDSTER_ASSIGN(DigestedFile file, DigestedFile::create(to));
+  SPEEDSTER_TRY(file.append(std::as_bytes(std::span(content.data(), content.size()))));
+  SPEEDSTER_ASSIGN(files_[as], file.finish());
+  return {};
+}
+
+Result<fs::path> PackageWriter::place(const std::string& as) const {
+  if (!valid_file_path(as))
+    return Error(ErrorKind::kUsage, "[package] expected a relative path inside the package, got \"" + as + "\"");
+  if (files_.contains(as))
+    return Error(ErrorKind::kUsage, "[package] expected each file once, got \"" + as + "\" twice");
+  return inside(staging_.path(), as, "package");
+}
+
+Result<std::string> PackageWriter::commit(Manifest manifest) {
+  manifest.files = files_;
+  const Json json = to_json(manifest);
+  // What a reader would refuse is never written.
+  if (auto readable = manifest_from_json(json); !readable)
+    return std::move(readable).error().wrap_as(ErrorKind::kInternal,
+                                               "[package] expected a manifest that can be read back");
+  const std::string text = to_text(json, 2) + "\n";
+  SPEEDSTER_ASSIGN(DigestedFile file, DigestedFile::create(staging_.path() / kManifestFile));
+  SPEEDSTER_TRY(file.append(std::as_bytes(std::span(text.data(), text.size()))));
+  SPEEDSTER_ASSIGN(const FileRecord record, file.finish());
+  SPEEDSTER_TRY(sync_tree(staging_.path()));
+  SPEEDSTER_TRY(check_replaceable(target_));
+  SPEEDSTER_TRY(replace_directory(staging_.path(), target_));
+  staging_.release();
+  SPEEDSTER_TRY(sync_directory(target_.parent_path()));
+  return record.sha256;
+}
+
+}  // namespace speedster::package
