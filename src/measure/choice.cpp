@@ -1,0 +1,88 @@
+#include "measure/choice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace speedster::measure {
+namespace {
+
+constexpr double kDropNoise = 1e-6, kMemoryNoise = 0.05;
+
+}  // namespace
+
+Test compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
+                   const Policy& policy) {
+  Test test{paired(candidate, reference, expected), std::min(candidate.size(), reference.size()), Relation::kUndecided};
+  if (test.loads == 0) return test;
+  const double alpha = policy.alpha / static_cast<double>(std::max<std::size_t>(policy.confirm_looks.size(), 1));
+  if (test.loads >= static_cast<std::size_t>(policy.min_loads) &&
+      test.behind.upper(alpha) < std::log1p(policy.equivalence)) {
+    test.relation = Relation::kEquivalent;
+  } else if (test.behind.lower(alpha) > 0) {
+    test.relation = Relation::kSlower;
+  }
+  return test;
+}
+
+std::size_t safest(std::span<const Entrant* const> entrants) {
+  std::vector<std::size_t> left(entrants.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  const auto keep_least = [&](auto value, auto bound) {
+    double least = value(*entrants[left.front()]);
+    for (const std::size_t i : left) least = std::min(least, value(*entrants[i]));
+    std::erase_if(left, [&](std::size_t i) { return value(*entrants[i]) > bound(least); });
+  };
+  keep_least([](const Entrant& e) { return e.drop; }, [](double least) { return least + kDropNoise; });
+  keep_least([](const Entrant& e) { return e.memory; }, [](double least) { return least * (1 + kMemoryNoise); });
+  keep_least([](const Entrant& e) { return e.size; }, [](double least) { return least; });
+  return left.front();
+}
+
+Choice choose(std::span<const Standing> finalists, const Standing& original, Variance expected, const Policy& policy) {
+  const auto test = [&](const Standing& candidate, const Standing& reference) {
+    return compare_loads(candidate.logs, reference.logs, expected, policy);
+  };
+  // The original gives way to nobody who is not faster with confidence, whichever of the finalists it is.
+  const double alpha = policy.alpha / static_cast<double>(std::max<std::size_t>(finalists.size(), 1));
+  std::optional<std::size_t> fastest;
+  std::vector<std::size_t> faster;
+  for (std::size_t i = 0; i < finalists.size(); ++i) {
+    if (finalists[i].failed || finalists[i].logs.empty()) continue;
+    if (paired(original.logs, finalists[i].logs, expected).lower(alpha) <= 0) continue;
+    faster.push_back(i);
+    if (!fastest || test(finalists[i], finalists[*fastest]).behind.mean < 0) fastest = i;
+  }
+  Choice choice;
+  if (fastest) {
+    // The original comes first: where nothing tells them apart, it stays.
+    std::vector<const Entrant*> equals;
+    std::vector<std::optional<std::size_t>> who;
+    if (test(original, finalists[*fastest]).relation == Relation::kEquivalent) {
+      equals.push_back(original.entrant);
+      who.emplace_back(std::nullopt);
+    }
+    for (const std::size_t i : faster) {
+      const bool equal = i == *fastest || (!finalists[i].left_slower &&
+                                           test(finalists[i], finalists[*fastest]).relation == Relation::kEquivalent);
+      if (!equal) continue;
+      equals.push_back(finalists[i].entrant);
+      who.emplace_back(i);
+    }
+    choice.winner = who[safest(equals)];
+  }
+  const Standing& answer = choice.winner ? finalists[*choice.winner] : original;
+  for (std::size_t i = 0; i <= finalists.size(); ++i) {
+    const Standing& one = i < finalists.size() ? finalists[i] : original;
+    Relation relation = test(one, answer).relation;
+    if (&one == &answer)
+      relation = Relation::kEquivalent;
+    else if (one.left_slower && relation == Relation::kUndecided)
+      relation = Relation::kSlower;
+    choice.undecided = choice.undecided || (i < finalists.size() && !one.failed && relation == Relation::kUndecided);
+    choice.relations.push_back(relation);
+  }
+  return choice;
+}
+
+}  // namespace speedster::measure

@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <cmath>
+
+#include "measure/choice.h"
+#include "measure/fresh_loads.h"
+#include "measure/race.h"
+
+namespace speedster::measure {
+namespace {
+
+// The original's ratio is known well enough when its interval is this part of its logarithm.
+constexpr double kRatioShare = 1.0 / 8;
+constexpr double kTwoSided = 0.025;
+
+struct Finalist {
+  const Entrant* entrant = nullptr;
+  Timed timed;
+  bool open = true;  // still loaded in each round
+  bool left_slower = false;
+};
+
+class Confirming {
+ public:
+  Confirming(const Entrant& original, const std::vector<Entrant>& finalists, const Policy& policy,
+             const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
+             const std::function<void(const Confirmation&)>& progress)
+      : policy_(policy), rounds_(policy, foreign, deadline, cancel), loads_(policy, rounds_), progress_(progress) {
+    all_.resize(finalists.size() + 1);
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const Entrant& entrant = i < finalists.size() ? finalists[i] : original;
+      all_[i].entrant = &entrant;
+      all_[i].timed.load = &entrant.load;
+      all_[i].timed.expected_load = entrant.load_seconds;
+      all_[i].timed.seat.name = entrant.name;
+      all_[i].timed.seat.call_seconds = entrant.call_seconds;
+    }
+  }
+
+  Result<Confirmation> run() {
+    Ended ended = Ended::kNot;
+    while (loads_.complete() < policy_.max_loads && ended == Ended::kNot) {
+      std::vector<Timed*> active;
+      for (Finalist& one : all_)
+        if (one.open) active.push_back(&one.timed);
+      if (patience_ends(active)) break;
+      ended = loads_.round(active);
+      for (Finalist& one : all_)
+        if (one.timed.seat.error) one.open = false;
+      if (original().timed.seat.error)
+        return std::move(*original().timed.seat.error).wrap("[confirm] expected the original to run, got a failure");
+      if (ended != Ended::kNot) break;
+      if (std::ranges::count(policy_.confirm_looks, loads_.complete()) > 0 && settle()) break;
+      if (progress_) progress_(conclude());
+    }
+    if (loads_.complete() == 0) {
+      if (ended == Ended::kCancelled) return Error(ErrorKind::kCancelled, "[confirm] cancelled");
+      return Error(ErrorKind::kTimeout,
+                   "[confirm] expected time for one load of each finalist, got none; try a larger time budget");
+    }
+    Confirmation confirmation = conclude();
+    if (progress_) progress_(confirmation);
+    return confirmation;
+  }
+
+ private:
+  Finalist& original() { return all_.back(); }
+
+  bool patience_ends(std::span<Timed* const> active) const {
+    if (policy_.confirm_seconds <= 0 || loads_.complete() < policy_.min_loads) return false;
+    return rounds_.now() - rounds_.started() + loads_.expected_seconds(active) > policy_.confirm_seconds;
+  }
+
+  /// Lets go of whoever is known well enough; true when only the leader is left.
+  bool settle() {
+    Finalist* leader = nullptr;
+    std::size_t open = 0;
+    for (Finalist& one : all_) {
+      if (!one.open) continue;
+      ++open;
+      if (leader == nullptr || mean(one.timed.logs) < mean(leader->timed.logs)) leader = &one;
+    }
+    // Alone from the start (no finalists): it still gets its loads.
+    if (all_.size() == 1) return loads_.complete() >= policy_.min_loads;
+    for (Finalist& one : all_) {
+      if (!one.open || &one == leader) continue;
+      const Test test = compare_loads(one.timed.logs, leader->timed.logs, loads_.expected_difference(), policy_);
+      if (test.relation == Relation::kUndecided) continue;
+      // The original's ratio is printed: it stays until that is worth printing.
+      if (&one == &original() && test.relation == Relation::kSlower && !ratio_is_known(test.behind)) continue;
+      one.open = false;
+      one.left_slower = test.relation == Relation::kSlower;
+      --open;
+    }
+    return open <= 1;
+  }
+
+  bool ratio_is_known(const Estimate& behind) const {
+    const double alpha = policy_.alpha / static_cast<double>(all_.size() - 1);
+    return behind.lower(alpha) > 0 && behind.upper(kTwoSided) - behind.mean <=
+                                          std::max(std::log1p(policy_.equivalence), kRatioShare * behind.mean);
+  }
+
+  Confirmation conclude() {
+    std::vector<Standing> standings;
+    for (const Finalist& one : all_)
+      standings.push_back({one.entrant, one.timed.logs, one.timed.seat.error.has_value(), one.left_slower});
+    const Variance expected = loads_.expected_difference();
+    const Choice choice =
+        choose(std::span<const Standing>(standings).first(standings.size() - 1), standings.back(), expected, policy_);
+    Confirmation confirmation;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const Timed& timed = all_[i].timed;
+      ConfirmRow row;
+      row.name = all_[i].entrant->name;
+      row.loads = timed.logs;
+      row.load_seconds = timed.load_seconds;
+      row.calls = timed.calls;
+      row.error = timed.seat.error;
+      if (!timed.logs.empty()) {
+        row.latency = seconds_interval(timed.logs, loads_.expected_value());
+        row.speedup =
+            &all_[i] == &original() ? Interval{1, 1, 1} : ratio_interval(original().timed.logs, timed.logs, expected);
+      }
+      const bool wins = choice.winner ? i == *choice.winner : &all_[i] == &original();
+      row.verdict = row.error ? "failed" : wins ? "winner" : verdict(choice.relations[i]);
+      confirmation.rows.push_back(std::move(row));
+    }
+    confirmation.winner = choice.winner;
+    confirmation.undecided = choice.undecided;
+    confirmation.rounds = rounds_.kept();
+    confirmation.dropped_rounds = rounds_.dropped();
+    confirmation.busy = rounds_.busy();
+    return confirmation;
+  }
+
+  static const char* verdict(Relation relation) {
+    switch (relation) {
+      case Relation::kEquivalent: return "equivalent";
+      case Relation::kSlower: return "slower";
+      case Relation::kUndecided: break;
+    }
+    return "undecided";
+  }
+
+  const Policy& policy_;
+  Rounds rounds_;
+  FreshLoads loads_;
+  const std::function<void(const Confirmation&)>& progress_;
+  std::vector<Finalist> all_;
+};
+
+}  // namespace
+
+Result<Confirmation> confirm(const Entrant& original, const std::vector<Entrant>& finalists, const Policy& policy,
+                             const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
+                             const std::function<void(const Confirmation&)>& progress) {
+  if (policy.min_loads < 1 || policy.max_loads < policy.min_loads)
+    return Error(ErrorKind::kUsage, "[confirm] expected 1 <= min_loads <= max_loads, got " +
+                                        std::to_string(policy.min_loads) + " and " + std::to_string(policy.max_loads));
+  return Confirming(original, finalists, policy, foreign, deadline, cancel, progress).run();
+}
+
+}  // namespace speedster::measure

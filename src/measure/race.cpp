@@ -1,0 +1,333 @@
+#include "measure/race.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <deque>
+#include <limits>
+
+#include "measure/rounds.h"
+#include "measure/statistics.h"
+
+namespace speedster::measure {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+struct Contender {
+  const Entrant* entrant = nullptr;
+  Seat seat;
+  std::vector<double> logs;     // of this heat's rounds
+  std::vector<double> seconds;  // of all rounds
+  double load_seconds = 0;
+  double position = kNever;  // log ratio to the first heat's leader
+  bool live = false;
+};
+
+std::string times(double log_ratio) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", std::exp(log_ratio));
+  return text.data();
+}
+
+class Race {
+ public:
+  Race(const Entrant& original, const std::vector<Entrant>& entrants, const Policy& policy, const ForeignShare& foreign,
+       const Deadline& deadline, const CancelToken& cancel, const std::function<void(const RaceResult&)>& progress)
+      : policy_(policy), rounds_(policy, foreign, deadline, cancel), progress_(progress) {
+    for (Contender& self : selves_) enter(self, original);
+    contenders_.resize(entrants.size());
+    for (std::size_t i = 0; i < entrants.size(); ++i) {
+      enter(contenders_[i], entrants[i]);
+      result_.rows.push_back({.name = entrants[i].name});
+    }
+  }
+
+  Result<RaceResult> run() {
+    for (Contender& self : selves_) {
+      const Ended ended = load(self);
+      if (self.seat.error) return original_failed(self);
+      if (ended != Ended::kNot) return stopped(ended);
+    }
+    std::deque<std::size_t> waiting;
+    for (std::size_t i = 0; i < contenders_.size(); ++i) waiting.push_back(i);
+    const std::size_t capacity = static_cast<std::size_t>(std::max(policy_.max_live, 4)) - selves_.size();
+    std::vector<std::size_t> heat;  // starts with the leader of the heats before
+    Ended ended = Ended::kNot;
+    while (ended == Ended::kNot && !waiting.empty()) {
+      ended = fill(heat, waiting, capacity);
+      if (ended == Ended::kCancelled) break;
+      SPEEDSTER_ASSIGN(const Ended raced, run_heat(heat));
+      if (ended == Ended::kNot) ended = raced;
+      keep_leader(heat);
+    }
+    if (ended == Ended::kCancelled) return stopped(ended);
+    rank();
+    report();
+    return std::move(result_);
+  }
+
+ private:
+  static void enter(Contender& contender, const Entrant& entrant) {
+    contender.entrant = &entrant;
+    contender.seat.name = entrant.name;
+    contender.seat.call_seconds = entrant.call_seconds;
+  }
+
+  Ended load(Contender& contender) {
+    const Ended ended =
+        rounds_.load(contender.seat, contender.entrant->load, contender.entrant->load_seconds, &contender.load_seconds);
+    contender.live = ended == Ended::kNot && !contender.seat.error;
+    return ended;
+  }
+
+  static Error original_failed(Contender& self) {
+    return std::move(*self.seat.error).wrap("[race] expected the original to run, got a failure");
+  }
+  static Error stopped(Ended ended) {
+    if (ended == Ended::kCancelled) return {ErrorKind::kCancelled, "[race] cancelled"};
+    return {ErrorKind::kTimeout, "[race] expected time to load the original twice, got none; try a larger time budget"};
+  }
+
+  void fail(std::size_t i) {
+    Contender& contender = contenders_[i];
+    contender.live = false;
+    result_.rows[i].fate = RaceFate::kFailed;
+    result_.rows[i].error = contender.seat.error;
+    result_.rows[i].reason = contender.seat.error->full_message();
+  }
+
+  void leave(std::size_t i, RaceFate fate, std::string reason) {
+    Contender& contender = contenders_[i];
+    contender.live = false;
+    contender.seat.runner.reset();
+    result_.rows[i].fate = fate;
+    result_.rows[i].reason = std::move(reason);
+  }
+
+  Ended fill(std::vector<std::size_t>& heat, std::deque<std::size_t>& waiting, std::size_t capacity) {
+    while (!waiting.empty() && heat.size() < capacity) {
+      const std::size_t i = waiting.front();
+      if (const Ended ended = load(contenders_[i]); ended != Ended::kNot) return ended;
+      waiting.pop_front();
+      if (contenders_[i].seat.error)
+        fail(i);
+      else
+        heat.push_back(i);
+    }
+    return Ended::kNot;
+  }
+
+  /// Rounds until a look finds nothing more to learn. Sets the positions of those that ran.
+  Result<Ended> run_heat(const std::vector<std::size_t>& heat) {
+    for (const std::size_t i : heat) contenders_[i].logs.clear();
+    for (Contender& self : selves_) self.logs.clear();
+    const double known = heat.empty() ? 0 : contenders_[heat.front()].position;
+    Ended ended = Ended::kNot;
+    for (int n = 0; ended == Ended::kNot;) {
+      std::vector<Contender*> running = live(heat);
+      if (running.empty() && n > 0) break;
+      for (Contender& self : selves_)
+        if (self.live) running.push_back(&self);
+      SPEEDSTER_ASSIGN(const Ended cut, run_round(running, /*keep_partial=*/n == 0));
+      ended = cut;
+      for (const std::size_t i : heat)
+        if (contenders_[i].live && contenders_[i].seat.error) fail(i);
+      if (ended == Ended::kNot) ++n;
+      if (ended == Ended::kCancelled || n == 0) break;
+      const bool look = std::ranges::count(policy_.looks, n) > 0;
+      if (look || ended != Ended::kNot) eliminate(heat, n);
+      report();
+      if (look && settled(heat, n)) break;
+    }
+    place(heat, known);
+    return ended;
+  }
+
+  std::vector<Contender*> live(const std::vector<std::size_t>& heat) {
+    std::vector<Contender*> found;
+    for (const std::size_t i : heat)
+      if (contenders_[i].live) found.push_back(&contenders_[i]);
+    return found;
+  }
+
+  Result<Ended> run_round(std::vector<Contender*>& running, bool keep_partial) {
+    std::vector<Seat*> seats;
+    for (Contender* contender : running) seats.push_back(&contender->seat);
+    const double begin = rounds_.now();
+    Rounds::Round round = rounds_.run(seats);
+    round_seconds_ = rounds_.now() - begin;
+    for (Contender& self : selves_)
+      if (self.seat.error) return original_failed(self);
+    if (round.ended != Ended::kNot && !keep_partial) return round.ended;
+    for (std::size_t s = 0; s < running.size(); ++s) {
+      if (!round.blocks[s]) continue;
+      running[s]->logs.push_back(std::log(round.blocks[s]->value));
+      running[s]->seconds.push_back(round.blocks[s]->value);
+    }
+    if (round.ended == Ended::kNot && selves_[0].live)
+      self_differences_.push_back(selves_[0].logs.back() - selves_[1].logs.back());
+    return round.ended;
+  }
+
+  /// Means of the two selves, as long as they run.
+  std::vector<double> original_logs() const {
+    std::vector<double> logs;
+    if (!selves_[0].live) return logs;
+    for (std::size_t r = 0; r < std::min(selves_[0].logs.size(), selves_[1].logs.size()); ++r)
+      logs.push_back((selves_[0].logs[r] + selves_[1].logs[r]) / 2);
+    return logs;
+  }
+
+  /// The fastest series so far; the original's is one of them.
+  std::vector<double> leader_logs(const std::vector<std::size_t>& heat) {
+    std::vector<double> leader = original_logs();
+    for (const Contender* contender : live(heat))
+      if (!contender->logs.empty() && (leader.empty() || mean(contender->logs) < mean(leader)))
+        leader = contender->logs;
+    return leader;
+  }
+
+  void eliminate(const std::vector<std::size_t>& heat, int n) {
+    const std::vector<double> leader = leader_logs(heat);
+    std::vector<std::span<const double>> series;
+    for (const Contender* contender : live(heat)) series.emplace_back(contender->logs);
+    for (const Contender& self : selves_)
+      if (self.live) series.emplace_back(self.logs);
+    block_variance_ = residual_variance(series);
+    const double block = block_variance_.df > 0 ? block_variance_.value : policy_.block_sd * policy_.block_sd;
+    const Variance difference{2 * block, policy_.expectation_df};
+    const Variance loads{2 * load_variance(), kNever};
+    const double alpha = policy_.alpha / static_cast<double>(std::max<std::size_t>(policy_.looks.size() - 1, 1) *
+                                                             std::max<std::size_t>(contenders_.size(), 1));
+    for (const std::size_t i : heat) {
+      if (!contenders_[i].live) continue;
+      Estimate behind = paired(contenders_[i].logs, leader, difference);
+      if (n <= policy_.looks.front()) {
+        if (behind.mean > std::log(policy_.drop_factor))
+          leave(i, RaceFate::kFarSlower, times(behind.mean) + " times the leader after the first round");
+        continue;
+      }
+      behind.variance = sum(behind.variance, loads);
+      if (const double bound = behind.lower(alpha); bound > 0)
+        leave(i, RaceFate::kSlower, times(behind.mean) + " times the leader (bound " + times(bound) + ")");
+    }
+    retire_original(heat, mean(leader), n);
+  }
+
+  /// The original's two selves are there to be compared with, and a slow original would take most of the time: it
+  /// leaves when it is far behind, after the second look, or at once where it takes more than half of a round.
+  void retire_original(const std::vector<std::size_t>& heat, double leader, int n) {
+    if (!selves_[0].live || live(heat).empty()) return;
+    if (mean(original_logs()) <= leader + std::log(policy_.drop_factor)) return;
+    double others = 0, own = 0;
+    for (const Contender* contender : live(heat)) others += rounds_.expected_block(contender->seat);
+    for (const Contender& self : selves_) own += rounds_.expected_block(self.seat);
+    if (n < second_look() && own <= others) return;
+    for (Contender& self : selves_) {
+      self.live = false;
+      self.seat.runner.reset();
+    }
+  }
+
+  int second_look() const { return policy_.looks.size() > 1 ? policy_.looks[1] : policy_.looks.front(); }
+
+  /// Between loads: what is expected, or more if the original's two selves differ by more.
+  double load_variance() const {
+    const double expected = policy_.load_sd * policy_.load_sd, floor = mean(self_differences_);
+    return std::max(expected, moderate({floor * floor / 2, 1}, {expected, policy_.expectation_df}).value);
+  }
+
+  bool settled(const std::vector<std::size_t>& heat, int n) {
+    const std::size_t left = live(heat).size();
+    if (left <= 1 || n >= policy_.looks.back()) return true;
+    const auto next = std::ranges::find_if(policy_.looks, [n](int look) { return look > n; });
+    const double elapsed = rounds_.now() - rounds_.started();
+    if (policy_.race_seconds > 0 && elapsed + (*next - n) * round_seconds_ > policy_.race_seconds) return true;
+    if (n < second_look()) return false;
+    // More rounds make the blocks' part small, never the loads': only fresh loads do, and those are the confirmation's.
+    const bool loads_dominate = block_variance_.df > 0 && block_variance_.value / n <= load_variance() / 2;
+    return left <= static_cast<std::size_t>(policy_.finalists) || loads_dominate;
+  }
+
+  /// Positions relative to the first heat's leader; `known` is the carried leader's.
+  void place(const std::vector<std::size_t>& heat, double known) {
+    const bool carried = known != kNever;
+    const std::vector<double> reference = carried ? contenders_[heat.front()].logs : leader_logs(heat);
+    const double offset = carried ? known : 0;
+    for (const std::size_t i : heat) {
+      Contender& contender = contenders_[i];
+      if (!contender.live || contender.logs.empty() || reference.empty()) continue;
+      contender.position = offset + paired(contender.logs, reference, {}).mean;
+    }
+  }
+
+  void keep_leader(std::vector<std::size_t>& heat) {
+    std::erase_if(heat, [this](std::size_t i) { return !contenders_[i].live || contenders_[i].position == kNever; });
+    const auto leader = std::ranges::min_element(heat, {}, [this](std::size_t i) { return contenders_[i].position; });
+    if (leader == heat.end()) return;
+    const std::size_t kept = *leader;
+    for (const std::size_t i : heat)
+      if (i != kept) contenders_[i].seat.runner.reset();
+    heat = {kept};
+  }
+
+  void rank() {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < contenders_.size(); ++i)
+      if (contenders_[i].live && contenders_[i].position != kNever) order.push_back(i);
+    std::ranges::sort(order, {}, [this](std::size_t i) { return contenders_[i].position; });
+    const std::string most = std::to_string(policy_.finalists);
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      const double behind = contenders_[order[place]].position - contenders_[order.front()].position;
+      const std::string reason = times(behind) + " times the leader";
+      if (behind > std::log(policy_.drop_factor))
+        leave(order[place], RaceFate::kFarSlower, reason);
+      else if (place >= static_cast<std::size_t>(policy_.finalists))
+        leave(order[place], RaceFate::kSlower, reason + ", not among the " + most + " fastest");
+      else
+        leave(order[place], RaceFate::kFinalist, place == 0 ? "the fastest of the race" : reason);
+    }
+  }
+
+  void report() {
+    for (std::size_t i = 0; i < contenders_.size(); ++i) {
+      result_.rows[i].estimate = median(contenders_[i].seconds);
+      result_.rows[i].load_seconds = contenders_[i].load_seconds;
+      result_.rows[i].rounds = static_cast<int>(contenders_[i].seconds.size());
+    }
+    std::vector<double> both = selves_[0].seconds;
+    both.insert(both.end(), selves_[1].seconds.begin(), selves_[1].seconds.end());
+    result_.original_seconds = median(std::move(both));
+    result_.original_load_seconds = (selves_[0].load_seconds + selves_[1].load_seconds) / 2;
+    result_.noise_floor = std::abs(mean(self_differences_));
+    result_.block_sd = std::sqrt(block_variance_.value);
+    result_.rounds = rounds_.kept();
+    result_.dropped_rounds = rounds_.dropped();
+    result_.busy = rounds_.busy();
+    if (progress_) progress_(result_);
+  }
+
+  const Policy& policy_;
+  Rounds rounds_;
+  const std::function<void(const RaceResult&)>& progress_;
+  std::array<Contender, 2> selves_;
+  std::vector<Contender> contenders_;
+  std::vector<double> self_differences_;
+  Variance block_variance_;
+  double round_seconds_ = 0;
+  RaceResult result_;
+};
+
+}  // namespace
+
+Result<RaceResult> race(const Entrant& original, std::vector<Entrant> entrants, const Policy& policy,
+                        const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
+                        const std::function<void(const RaceResult&)>& progress) {
+  if (policy.looks.empty() || policy.looks.front() < 1 || !std::ranges::is_sorted(policy.looks) || policy.finalists < 1)
+    return Error(ErrorKind::kUsage, "[race] expected looks in growing order and at least one finalist, got other ones");
+  return Race(original, entrants, policy, foreign, deadline, cancel, progress).run();
+}
+
+}  // namespace speedster::measure
