@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace speedster {
@@ -44,6 +45,7 @@ struct CandidateRow {
   std::string reason;                     ///< one sentence
   std::optional<Figure> latency_median;   ///< seconds
   std::optional<double> latency_p90, latency_p99;
+  std::optional<std::pair<double, double>> latency_p90_interval, latency_p99_interval;  ///< 95 %, order statistics
   std::optional<Figure> throughput;       ///< samples a second
   std::optional<Figure> speedup;          ///< against the faster of the originals, from the confirmation only
   std::optional<double> race_latency;     ///< seconds, from the race: for the plot, never for a claim
@@ -92,10 +94,13 @@ struct Report {
   std::string provenance_json;            ///< options and chain, complete enough to repeat it
 };
 
-/// The report in its JSON form (indented), as a terminal table, and as one self-contained HTML page.
+/// The report in its JSON form, indented. A figure that is not finite is null (a drop of null: new NaN or infinity).
 SPEEDSTER_API std::string report_json(const Report& report);
-SPEEDSTER_API std::string report_table(const Report& report, int width = 120, bool color = false);
-SPEEDSTER_API std::string report_html(const Report& report);
+/// The inverse. Kinds corrupt, and version for a report that a newer Speedster wrote; unknown keys are ignored.
 SPEEDSTER_API Result<Report> report_from_json(const std::string& text);
+/// The report as a terminal table of at most `width` columns (70 at least), in UTF-8; `color` adds ANSI colours.
+SPEEDSTER_API std::string report_table(const Report& report, int width = 120, bool color = false);
+/// The report as one self-contained HTML page: nothing is loaded from elsewhere, and it reads without JavaScript.
+SPEEDSTER_API std::string report_html(const Report& report);
 
 }  // namespace speedster

@@ -1,0 +1,10 @@
+/// The JSON form of a report: what schemas/report.schema.json describes.
+#pragma once
+
+namespace speedster::report {
+
+/// Raised when a key changes its meaning or goes away; new keys do not raise it.
+inline constexpr int kReportVersion = 1;
+inline constexpr const char* kReportFile = "report.json";  ///< its place in a package
+
+}  // namespace speedster::report

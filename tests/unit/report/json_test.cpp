@@ -1,0 +1,138 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "example.h"
+#include "report/fate.h"
+#include "schema_check.h"
+
+namespace speedster {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Json schema() {
+  auto text = read_file(std::string(SPEEDSTER_SOURCE_DIR) + "/schemas/report.schema.json");
+  EXPECT_TRUE(text.ok());
+  return *parse_json(*text, "schema");
+}
+
+Json as_json(const Report& report) { return *parse_json(report_json(report), "test"); }
+
+TEST(ReportJson, HoldsTheSchema) {
+  EXPECT_THAT(test::SchemaCheck(schema()).errors(as_json(report_test::example_report())), IsEmpty());
+}
+
+TEST(ReportJson, AReportWithNothingInItHoldsTheSchema) {
+  Report report;
+  report.outcome = "original kept";
+  EXPECT_THAT(test::SchemaCheck(schema()).errors(as_json(report)), IsEmpty());
+}
+
+TEST(ReportJson, TheSchemaRefusesWhatIsWrong) {
+  Json json = as_json(report_test::example_report());
+  json["candidates"][0]["fate"] = "best";
+  json["seconds"] = "long";
+  json.erase("seed");
+  EXPECT_EQ(test::SchemaCheck(schema()).errors(json).size(), 3U);
+}
+
+TEST(ReportJson, TheSchemaKnowsEveryFate) {
+  std::vector<std::string> names;
+  for (const auto& row : report::kFates) names.emplace_back(row.name);
+  EXPECT_EQ(schema()["$defs"]["row"]["properties"]["fate"]["enum"], Json(names));
+}
+
+TEST(ReportJson, ComesBackAsItWas) {
+  const Report report = report_test::example_report();
+  const std::string text = report_json(report);
+  Result<Report> back = report_from_json(text);
+  ASSERT_TRUE(back) << back.error().full_message();
+  EXPECT_EQ(report_json(*back), text);
+  EXPECT_EQ(back->seed, report.seed);
+  EXPECT_EQ(back->candidates.size(), report.candidates.size());
+  EXPECT_EQ(back->candidates[0].fate, CandidateFate::kWinner);
+  EXPECT_EQ(back->candidates[0].latency_p90_interval, report.candidates[0].latency_p90_interval);
+  EXPECT_EQ(back->candidates[0].options, report.candidates[0].options);
+  EXPECT_EQ(back->candidates[0].drop->low, report.candidates[0].drop->low);
+  EXPECT_FALSE(back->candidates[3].latency_median);
+  EXPECT_EQ(back->corners[3].error, report.corners[3].error);
+  EXPECT_EQ(*parse_json(back->provenance_json, "test"), *parse_json(report.provenance_json, "test"));
+}
+
+TEST(ReportJson, AnInfiniteDropIsNullAndComesBackInfinite) {
+  Report report = report_test::example_report();
+  report.candidates[1].drop = Figure{std::numeric_limits<double>::infinity(), {}, {}};
+  EXPECT_TRUE(as_json(report)["candidates"][1]["drop"]["value"].is_null());
+  Result<Report> back = report_from_json(report_json(report));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->candidates[1].drop->value, std::numeric_limits<double>::infinity());
+}
+
+TEST(ReportJson, HostileTextStaysWellFormed) {
+  const std::string text = report_json(report_test::hostile_report());
+  ASSERT_TRUE(report_from_json(text));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << "control characters must be escaped";
+}
+
+TEST(ReportJson, MachineTextThatIsNoJsonBecomesNull) {
+  Report report = report_test::example_report();
+  report.machine_json = "{broken";
+  EXPECT_TRUE(as_json(report)["machine"].is_null());
+}
+
+TEST(ReportFromJson, RefusesAnotherVersion) {
+  Json json = as_json(report_test::example_report());
+  json["report_version"] = 2;
+  Result<Report> back = report_from_json(to_text(json));
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().kind(), ErrorKind::kVersion);
+  EXPECT_THAT(back.error().message(), HasSubstr("got 2"));
+}
+
+TEST(ReportFromJson, IgnoresUnknownKeys) {
+  Json json = as_json(report_test::example_report());
+  json["new_key"] = 1;
+  json["candidates"][0]["new_key"] = "x";
+  EXPECT_TRUE(report_from_json(to_text(json)));
+}
+
+TEST(ReportFromJson, RefusesAnIndexOutsideTheCandidates) {
+  Json json = as_json(report_test::example_report());
+  json["winner"] = 99;
+  Result<Report> back = report_from_json(to_text(json));
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_THAT(back.error().message(), HasSubstr("winner"));
+}
+
+TEST(ReportFromJson, RefusesACountThatIsNegativeOrTooLarge) {
+  for (const Json& value : {Json(-1), Json(5'000'000'000), Json(1.5), Json("2")}) {
+    Json json = as_json(report_test::example_report());
+    json["measurement"]["rounds"] = value;
+    EXPECT_FALSE(report_from_json(to_text(json))) << value;
+  }
+}
+
+TEST(ReportFromJson, EveryMissingKeyIsNamed) {
+  const Json whole = as_json(report_test::example_report());
+  for (const auto& item : whole.items()) {
+    Json json = whole;
+    json.erase(item.key());
+    Result<Report> back = report_from_json(to_text(json));
+    ASSERT_FALSE(back) << item.key();
+    EXPECT_THAT(back.error().message(), HasSubstr(item.key()));
+  }
+}
+
+TEST(ReportFromJson, RefusesTextThatIsNoReport) {
+  for (const char* text : {"", "[]", "null", "{}", "{\"report_version\": 1}"})
+    EXPECT_FALSE(report_from_json(text)) << text;
+}
+
+}  // namespace
+}  // namespace speedster
