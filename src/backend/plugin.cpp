@@ -81,14 +81,14 @@ std::optional<std::string> plugin_name(const fs::path& library) {
   return name;
 }
 
-/// The scopes of an option: "load", "open|load" or an array of such words.
+/// The scopes of an option: "load", "open,load" or an array of such words.
 bool has_scope(const Json& option, std::string_view scope) {
   const auto it = option.find("scope");
   if (it == option.end()) return scope == "load";
   if (it->is_array())
     return std::any_of(it->begin(), it->end(), [&](const Json& word) { return word.is_string() && word == scope; });
   if (!it->is_string()) return false;
-  const std::vector<std::string> words = split(it->get<std::string>(), '|');
+  const std::vector<std::string> words = split(it->get<std::string>(), ',');
   return std::find(words.begin(), words.end(), scope) != words.end();
 }
 

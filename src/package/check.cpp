@@ -101,10 +101,11 @@ Result<void> check_all(const fs::path& package, const Manifest& manifest) {
     SPEEDSTER_TRY(check_digest(file, name, record));
   }
   std::error_code error;
-  for (fs::recursive_directory_iterator it(package, error), end; !error && it != end; it.increment(error)) {
+  const fs::path root = fs::canonical(package, error);
+  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
     std::error_code status;
     if (it->symlink_status(status).type() == fs::file_type::directory) continue;
-    const std::string name = it->path().lexically_relative(package).generic_string();
+    const std::string name = it->path().lexically_relative(root).generic_string();
     if (name != kManifestFile && !manifest.files.contains(name))
       return Error(ErrorKind::kCorrupt,
                    "[package] expected only files that the manifest lists, got \"" + name + "\" too");

@@ -42,7 +42,7 @@ struct Variant {
   std::vector<std::string> files;  ///< all files of the payload, relative, `payload` among them
   PayloadKind kind = PayloadKind::kData;
   std::map<std::string, std::string> options;  ///< the plug-in's load options
-  int threads = 0;                             ///< as judged
+  int threads = 0;                             ///< as judged; 0 = the vendor's own default
   std::string precision;                       ///< what really ran: "f32" "bf16" "f16" "int8" "mixed" "unknown"
   std::vector<std::string> techniques;         ///< "static int8 (percentile)", …, for people
   Needs needs;

@@ -9,21 +9,21 @@ constexpr std::size_t kMaxSamples = 4096;
 
 Error corrupt(const std::string& message) { return {ErrorKind::kCorrupt, "[package] " + message}; }
 
-/// "3/input/image" in its parts.
+/// "input.image.3" in its parts.
 struct Name {
-  std::size_t index = 0;
   bool input = false;
   std::string_view tensor;
+  std::size_t index = 0;
 };
 
 std::optional<Name> parse_name(std::string_view text) {
-  const std::size_t first = text.find('/');
-  if (first == std::string_view::npos) return std::nullopt;
-  const auto index = parse_number<std::size_t>(text.substr(0, first));
-  text.remove_prefix(first + 1);
-  const bool input = text.starts_with("input/");
-  if (!index || *index >= kMaxSamples || (!input && !text.starts_with("output/"))) return std::nullopt;
-  return Name{*index, input, text.substr(text.find('/') + 1)};
+  const bool input = text.starts_with("input.");
+  const std::size_t last = text.rfind('.');
+  const std::size_t begin = text.find('.') + 1;
+  if ((!input && !text.starts_with("output.")) || last < begin) return std::nullopt;
+  const auto index = parse_number<std::size_t>(text.substr(last + 1));
+  if (!index || *index >= kMaxSamples) return std::nullopt;
+  return Name{input, text.substr(begin, last - begin), *index};
 }
 
 }  // namespace
@@ -33,10 +33,9 @@ Result<void> write_samples(const std::filesystem::path& path, const std::vector<
     return Error(ErrorKind::kUsage, "[package] expected at most 4096 samples, got " + std::to_string(samples.size()));
   std::vector<std::pair<std::string, const Tensor*>> tensors;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    for (const NamedTensor& t : samples[i].inputs)
-      tensors.emplace_back(std::to_string(i) + "/input/" + t.name, &t.tensor);
-    for (const NamedTensor& t : samples[i].outputs)
-      tensors.emplace_back(std::to_string(i) + "/output/" + t.name, &t.tensor);
+    const std::string index = "." + std::to_string(i);
+    for (const NamedTensor& t : samples[i].inputs) tensors.emplace_back("input." + t.name + index, &t.tensor);
+    for (const NamedTensor& t : samples[i].outputs) tensors.emplace_back("output." + t.name + index, &t.tensor);
   }
   std::vector<SafetensorsWriter::Declaration> declarations;
   for (const auto& [name, tensor] : tensors) declarations.push_back({name, tensor->dtype(), tensor->shape()});
@@ -52,7 +51,7 @@ Result<PackagedSamples> read_samples(const std::filesystem::path& path, const Si
   for (const std::string& text : packaged.file.names()) {
     const auto name = parse_name(text);
     if (!name)
-      return corrupt("expected samples named INDEX/input/NAME or INDEX/output/NAME, got \"" + text.substr(0, 200) +
+      return corrupt("expected samples named input.NAME.INDEX or output.NAME.INDEX, got \"" + text.substr(0, 200) +
                      "\"");
     const TensorSpec* spec = name->input ? signature.input(name->tensor) : signature.output(name->tensor);
     SPEEDSTER_ASSIGN(const TensorView view, packaged.file.tensor(text));

@@ -1,5 +1,5 @@
-/// The samples that a package carries for `verify`: a safetensors file whose tensors are named "INDEX/input/NAME" and
-/// "INDEX/output/NAME". The outputs are the original's.
+/// The samples that a package carries for `verify`: a safetensors file whose tensors are named "input.NAME.INDEX" and
+/// "output.NAME.INDEX". The outputs are the original's.
 #pragma once
 #include <speedster/tensor.h>
 

@@ -1,0 +1,177 @@
+#include "learner/learner.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "package/trust.h"
+#include "package/writer.h"
+
+namespace speedster::learner {
+namespace {
+
+constexpr std::string_view kWho = "learner";
+
+Error unmet(std::string reason) { return {ErrorKind::kUnsupported, std::move(reason)}; }
+
+/// Failures that another variant would not mend, or must not hide.
+bool ends_the_search(ErrorKind kind) {
+  return kind == ErrorKind::kCorrupt || kind == ErrorKind::kUsage || kind == ErrorKind::kCancelled;
+}
+
+/// The backend's index of each tensor of the signature, matched by name; dtype and rank must be the same.
+Result<std::vector<std::uint32_t>> map_tensors(const std::vector<TensorSpec>& wanted,
+                                               const std::vector<TensorSpec>& offered) {
+  std::vector<std::uint32_t> map;
+  for (const TensorSpec& spec : wanted) {
+    const auto it =
+        std::find_if(offered.begin(), offered.end(), [&](const TensorSpec& o) { return o.name == spec.name; });
+    const bool fits = it != offered.end() && it->dtype == spec.dtype &&
+                      (it->unknown_rank || spec.unknown_rank || it->axes.size() == spec.axes.size());
+    if (!fits)
+      return unmet("expected the tensor " + describe(spec) + " of the backend, got " +
+                   (it == offered.end() ? "none of that name" : describe(*it)));
+    map.push_back(static_cast<std::uint32_t>(it - offered.begin()));
+  }
+  return map;
+}
+
+/// A plug-in's options with those that the learner decides: threads as judged, but no more than there are cores.
+backend::Options session_options(const package::Variant& variant, const LoadOptions& options, int usable_cores) {
+  backend::Options session(variant.options.begin(), variant.options.end());
+  const int threads = options.threads > 0 ? options.threads : std::min(variant.threads, usable_cores);
+  if (threads > 0) session["threads"] = std::to_string(threads);
+  session["contexts"] = std::to_string(options.contexts);
+  for (const auto& [key, value] : options.options) session[key] = value;
+  return session;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Learner>> Learner::load(const std::filesystem::path& package, const LoadOptions& options) {
+  SPEEDSTER_ASSIGN(package::LoadedManifest read, package::read_manifest(package));
+  if (!options.manifest_sha256.empty() && options.manifest_sha256 != read.sha256)
+    return Error(ErrorKind::kCorrupt, "[learner] expected the manifest digest " + options.manifest_sha256 + ", got " +
+                                          read.sha256 + " in " + package.string());
+  if (!read.manifest.entries.contains(options.entry)) {
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : read.manifest.entries) names.push_back(name);
+    return Error(ErrorKind::kNotFound,
+                 "[learner] expected an entry point of " + join(names, ", ") + ", got \"" + options.entry + "\"");
+  }
+  std::error_code error;
+  auto learner = std::make_shared<Learner>();
+  learner->package_ = fs::canonical(package, error);
+  if (error) return errno_error(error.value(), kWho, "a package", package);
+  learner->manifest_ = std::move(read.manifest);
+  learner->manifest_sha256_ = std::move(read.sha256);
+  learner->entry_name_ = options.entry;
+  learner->machine_ = hardware::probe(options.hide_isa);
+  SPEEDSTER_TRY(learner->load_first(options));
+  return std::shared_ptr<const Learner>(std::move(learner));
+}
+
+Result<void> Learner::load_first(const LoadOptions& options) {
+  const std::vector<package::Variant>& variants = entry().variants;
+  std::optional<Error> last;
+  std::size_t tried = 0;
+  for (variant_ = 0; variant_ < variants.size(); ++variant_) {
+    const package::Variant& variant = variants[variant_];
+    if (!options.require_variant.empty() && variant.name != options.require_variant) continue;
+    ++tried;
+    auto loaded = load_variant(variant, options);
+    if (loaded) {
+      loaded_ = std::move(*loaded);
+      const auto judged = variant.measured.find("fingerprint");
+      if (judged != variant.measured.end() && judged->is_string() && *judged != hardware::fingerprint(machine_))
+        options.log.info("[learner] \"" + variant.name + "\" was judged on another machine; try `speedster verify`");
+      return {};
+    }
+    last = std::move(loaded).error();
+    if (ends_the_search(last->kind())) break;
+    passed_over_.push_back({variant.name, last->full_message()});
+    options.log.warning("[learner] passed over \"" + variant.name + "\": " + last->full_message());
+  }
+  if (tried == 0) {
+    std::vector<std::string> names;
+    for (const package::Variant& variant : variants) names.push_back(variant.name);
+    return Error(ErrorKind::kNotFound,
+                 "[learner] expected a variant of " + join(names, ", ") + ", got \"" + options.require_variant + "\"");
+  }
+  if (tried == 1 || ends_the_search(last->kind())) {
+    const std::string name = ends_the_search(last->kind()) ? variants[variant_].name : passed_over_.front().variant;
+    return std::move(*last).wrap("[learner] expected \"" + name + "\" of " + package_.string() + " to load");
+  }
+  std::string reasons;
+  for (const PassedOver& passed : passed_over_)
+    reasons += (reasons.empty() ? "" : "; ") + passed.variant + ": " + passed.reason;
+  return Error(ErrorKind::kUnsupported, "[learner] expected a variant of \"" + entry_name_ +
+                                            "\" that this machine can run, got none: " + reasons +
+                                            "; try `speedster doctor`");
+}
+
+Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, const LoadOptions& options) const {
+  if (auto reason = package::unmet_need(variant.needs, machine_)) return unmet(std::move(*reason));
+  if (variant.kind == package::PayloadKind::kCode && !options.allow_code && !package::made_here(manifest_, variant))
+    return Error(
+        ErrorKind::kPermission,
+        "its payload is code that this machine did not make; try the option allow_code if you trust its maker");
+  SPEEDSTER_ASSIGN(backend::Plugin found, backend::find_plugin(variant.backend, options.backend_path));
+  const auto plugin = std::make_shared<const backend::Plugin>(std::move(found));
+  Loaded loaded;
+  loaded.options = session_options(variant, options, machine_.usable_cores);
+  SPEEDSTER_ASSIGN(const backend::Options open_options, backend::options_of_scope(*plugin, loaded.options, "open"));
+  SPEEDSTER_ASSIGN(const backend::Options load_options, backend::options_of_scope(*plugin, loaded.options, "load"));
+  SPEEDSTER_ASSIGN(loaded.context_options, backend::options_of_scope(*plugin, loaded.options, "context"));
+  SPEEDSTER_TRY(package::check_payload(package_, manifest_, variant));
+  SPEEDSTER_ASSIGN(const fs::path payload, inside(package_, variant.payload, kWho));
+
+  backend::VendorSearch search;
+  if (const auto setting = options.vendor_library.find(variant.backend); setting != options.vendor_library.end())
+    search.setting = setting->second;
+  SPEEDSTER_ASSIGN(loaded.vendor,
+                   backend::open_vendor(plugin, search, open_options, options.log, [&](std::string_view version) {
+                     return package::unmet_version(variant.needs, version);
+                   }));
+  SPEEDSTER_ASSIGN(loaded.model, loaded.vendor.instance.load(payload, load_options));
+  const std::vector<std::string> entries = loaded.model.entries();
+  // A payload of one function may call it what it likes.
+  if (entries.size() > 1 || (!entries.empty() && entries.front() == entry_name_)) {
+    SPEEDSTER_ASSIGN(loaded.entry, loaded.model.entry(entry_name_));
+  }
+  SPEEDSTER_ASSIGN(const Signature offered, loaded.model.signature(loaded.entry));
+  SPEEDSTER_ASSIGN(loaded.input_map, map_tensors(signature().inputs, offered.inputs));
+  SPEEDSTER_ASSIGN(loaded.output_map, map_tensors(signature().outputs, offered.outputs));
+  return loaded;
+}
+
+Result<Json> Learner::info() const {
+  SPEEDSTER_ASSIGN(const Json stats, loaded_->model.stats());
+  auto stat = [&](const char* key, Json fallback) { return stats.contains(key) ? stats[key] : std::move(fallback); };
+  const backend::OpenedVendor& vendor = loaded_->vendor;
+  Json info = Json::object();
+  info["package"] = package_.string();
+  info["manifest_sha256"] = manifest_sha256_;
+  info["entry"] = entry_name_;
+  info["variant"] = variant().name;
+  info["passed_over"] = Json::array();
+  for (const PassedOver& passed : passed_over_)
+    info["passed_over"].push_back({{"variant", passed.variant}, {"reason", passed.reason}});
+  info["backend"] = variant().backend;
+  info["format"] = variant().format;
+  info["precision"] = stat("precision", "unknown");
+  info["judged_precision"] = variant().precision;
+  info["threads"] = stat("threads", 0);
+  info["judged_threads"] = variant().threads;
+  info["vendor_version"] = stat("vendor_version", vendor.version);
+  info["vendor_library"] = vendor.library.path.string();
+  info["vendor_source"] = vendor.library.source;
+  info["options"] = loaded_->options;
+  const auto judged = variant().measured.find("fingerprint");
+  const bool known = judged != variant().measured.end() && judged->is_string();
+  info["judged_here"] = known ? Json(*judged == hardware::fingerprint(machine_)) : Json(nullptr);
+  info["nodes"] = stat("nodes", Json::object());
+  info["bytes"] = stat("bytes", 0);
+  return info;
+}
+
+}  // namespace speedster::learner

@@ -1,0 +1,16 @@
+/// Checks a package against itself: every digest, then its samples against the original's outputs, then the time.
+#pragma once
+#include "learner/learner.h"
+
+namespace speedster::learner {
+
+/// The report goes to `report` whether or not everything held: {"ok", "package", "manifest_sha256", "files", "bytes",
+/// "variant", "precision", "samples", "relative_l2", "cosine", "limit", "latency_seconds", "judged_latency_seconds",
+/// "error"}. Kind corrupt where a digest or an output does not hold; other kinds where nothing could be loaded.
+///
+/// An output holds if NaN and infinity are where the original has them and its relative L2 difference is within the
+/// limit: 1.5 times what was seen when the package was made ("sample_relative_l2" under "measured") and 0.001 more, or,
+/// where that is not recorded, 0.001 at f32, 0.05 at bf16 and f16 and 0.3 at any other precision.
+Result<void> verify(const std::filesystem::path& package, const LoadOptions& options, Json* report);
+
+}  // namespace speedster::learner
