@@ -1,0 +1,107 @@
+/// A loaded model: one OrtSession that all contexts share, its signature, and what its first execution showed.
+#pragma once
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "onnxruntime/api.h"
+#include "onnxruntime/profile.h"
+#include "support/onnx_scan.h"
+#include "support/options.h"
+#include "support/tensor.h"
+
+namespace speedster::onnxruntime {
+
+/// The opened library and its environment; the log goes to the host that opened it.
+class Runtime {
+ public:
+  Runtime(const std::string& library, const sp_host* host);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  const Api& api() const { return api_; }
+  OrtEnv* env() const { return env_.get(); }
+
+ private:
+  Api api_;
+  const sp_host* host_;
+  Owned<OrtEnv> env_ = nothing<OrtEnv>();
+};
+
+/// Shapes of all inputs, one after another, each led by its rank; and the shapes of the outputs that came of them.
+using ShapeKey = std::vector<std::int64_t>;
+using Shape = std::vector<std::int64_t>;
+using Shapes = std::vector<std::optional<Shape>>;
+
+class Session {
+ public:
+  Session(std::shared_ptr<const Runtime> runtime, const std::filesystem::path& model,
+          const plugin::OptionValues& options);
+
+  const Api& api() const { return runtime_->api(); }
+  OrtSession* get() const { return session_.get(); }
+  const sp_signature* signature() const { return signature_->get(); }
+  OrtMemoryInfo* memory() const { return memory_.get(); }
+  OrtAllocator* allocator() const { return allocator_; }
+
+  /// The output shapes that these input shapes gave before; nothing for an output whose shape may differ the next time:
+  /// only where the model's graph proves it, or its declaration and an execution agree, the shape is foretold.
+  Shapes known_shapes(const ShapeKey& key) const;
+  /// The shapes that an execution gave.
+  void remember(const ShapeKey& key, Shapes shapes);
+
+  /// Runs `execution`; the first that succeeds runs alone and ends the profile.
+  template <typename Execution>
+  void first_alone(Execution&& execution) {
+    if (!profiling_.load(std::memory_order_acquire)) [[likely]]
+      return execution();
+    const std::lock_guard lock(profile_mutex_);
+    execution();
+    if (profiling_.load()) end_profile();
+  }
+  /// True until an execution succeeded or the profile was given up.
+  bool profiling() const { return profiling_.load(); }
+
+  /// A session of its own over the same model and options that profiles everything: for profile().
+  Owned<OrtSession> profiled_copy(const ProfileFile& file) const;
+  /// Folder for temporary files.
+  const std::string& scratch() const { return scratch_; }
+  std::string stats() const;
+
+ private:
+  Owned<OrtSessionOptions> session_options(const ProfileFile* profile) const;
+  Owned<OrtSession> create(const ProfileFile* profile) const;
+  plugin::TensorSpec describe_tensor(std::size_t index, bool input) const;
+  void end_profile();
+  bool proven(std::size_t output, const Shape& shape) const;
+
+  std::shared_ptr<const Runtime> runtime_;
+  std::filesystem::path model_;
+  plugin::OptionValues options_;
+  std::string scratch_;
+  plugin::OnnxScan scan_;
+  std::vector<bool> value_dependent_;
+  std::unique_ptr<ProfileFile> profile_;
+  Owned<OrtSession> session_ = nothing<OrtSession>();
+  Owned<OrtMemoryInfo> memory_ = nothing<OrtMemoryInfo>();
+  OrtAllocator* allocator_ = nullptr;  // the library's own, never released
+  std::unique_ptr<plugin::SignatureStorage> signature_;
+
+  mutable std::mutex shapes_mutex_;
+  std::map<ShapeKey, Shapes> shapes_;
+
+  std::atomic<bool> profiling_{false};
+  mutable std::mutex profile_mutex_;
+  std::vector<ProfiledNode> nodes_;
+};
+
+/// Options of a session in the vendor's own words; shared with compile.
+Owned<OrtSessionOptions> new_session_options(const Api& api, const std::string& optimization);
+Owned<OrtSession> new_session(const Runtime& runtime, const std::filesystem::path& model,
+                              const OrtSessionOptions* options);
+
+}  // namespace speedster::onnxruntime

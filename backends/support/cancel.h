@@ -1,0 +1,96 @@
+/// Ends a vendor's running execution from another thread: by the table's cancel entry or by a polled token.
+#pragma once
+#include <speedster/backend.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "support/run.h"
+
+namespace speedster::plugin {
+
+/// For vendors whose "stop" outlives the execution that it ends (it must be taken back), or must not come when nothing
+/// runs. `stop` is called at most once in an execution, never outside one; end() says whether it was.
+class Stopper {
+ public:
+  explicit Stopper(std::function<void()> stop) : stop_(std::move(stop)) {}
+
+  void begin() { state_.store(kRunning); }
+  /// True where this execution was told to stop. After it returns, `stop` is not running.
+  bool end() {
+    if (state_.exchange(kIdle) != kStopped) return false;
+    const std::lock_guard wait(mutex_);  // whoever is inside stop() is done
+    return true;
+  }
+  /// Any thread; no effect where nothing runs.
+  void request() {
+    const std::lock_guard lock(mutex_);
+    int expected = kRunning;
+    if (state_.compare_exchange_strong(expected, kStopped)) stop_();
+  }
+
+ private:
+  enum : int { kIdle, kRunning, kStopped };
+  std::function<void()> stop_;
+  std::mutex mutex_;
+  std::atomic<int> state_{kIdle};
+};
+
+/// Polls the token of a running execution every millisecond. Its thread starts with the first token ever watched, so
+/// that callers without tokens pay nothing.
+class TokenWatch {
+ public:
+  explicit TokenWatch(Stopper& stopper) : stopper_(stopper) {}
+  TokenWatch(const TokenWatch&) = delete;
+  TokenWatch& operator=(const TokenWatch&) = delete;
+  ~TokenWatch() {
+    {
+      const std::lock_guard lock(mutex_);
+      quit_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void begin(const sp_token* token) {
+    const std::lock_guard lock(mutex_);
+    token_ = token;
+    if (!thread_.joinable()) thread_ = std::thread([this] { watch(); });
+    changed_.notify_all();
+  }
+  /// After it returns the token is not looked at again.
+  void end() {
+    const std::lock_guard lock(mutex_);
+    token_ = nullptr;
+  }
+
+ private:
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (!quit_) {
+      if (token_ == nullptr) {
+        changed_.wait(lock);
+        continue;
+      }
+      if (token_cancelled(token_)) {
+        token_ = nullptr;
+        stopper_.request();
+        continue;
+      }
+      changed_.wait_for(lock, std::chrono::milliseconds(1));
+    }
+  }
+
+  Stopper& stopper_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const sp_token* token_ = nullptr;
+  bool quit_ = false;
+  std::thread thread_;
+};
+
+}  // namespace speedster::plugin

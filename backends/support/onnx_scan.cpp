@@ -1,0 +1,297 @@
+#include "support/onnx_scan.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+
+#include "support/error.h"
+
+namespace speedster::plugin {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxDepth = 64;
+
+class MappedModel {
+ public:
+  MappedModel(const fs::path& path, const char* who) {
+    const auto fail = [&](int code, const std::string& got) {
+      throw Failure(code, std::string("[") + who + "] expected an ONNX file, got " + path.string() + ": " + got);
+    };
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) fail(errno == ENOENT || errno == ENOTDIR ? SP_NOT_FOUND : SP_INVALID, std::strerror(errno));
+    struct stat status{};
+    const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    size_ = regular ? static_cast<std::size_t>(status.st_size) : 0;
+    if (size_ > 0) data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    ::close(fd);
+    if (!regular) fail(SP_INVALID, "not a regular file");
+    if (size_ == 0) fail(SP_INVALID, "an empty file");
+    if (data_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  MappedModel(const MappedModel&) = delete;
+  MappedModel& operator=(const MappedModel&) = delete;
+  ~MappedModel() { ::munmap(data_, size_); }
+  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  void* data_ = MAP_FAILED;
+  std::size_t size_ = 0;
+};
+
+/// Reads the fields of the messages of onnx.proto that OnnxScan asks for; everything else is stepped over.
+class Scanner {
+ public:
+  Scanner(OnnxScan& scan, fs::path folder, const char* who) : scan_(scan), folder_(std::move(folder)), who_(who) {}
+
+  void model(std::string_view bytes) {
+    bool has_graph = false;
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      if (field == 7) graph(payload, 0), has_graph = true;
+      if (field == 25) function(payload);
+    });
+    if (!has_graph) corrupt("a graph");
+  }
+
+ private:
+  [[noreturn]] void corrupt(const std::string& expected) const {
+    throw Failure(SP_INVALID, std::string("[") + who_ + "] expected an ONNX model with " + expected +
+                                  ", got other bytes; try to export the model again (corrupt, truncated or not ONNX)");
+  }
+
+  std::uint64_t varint(std::string_view& rest) const {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(rest.front());
+      rest.remove_prefix(1);
+      value |= static_cast<std::uint64_t>(byte & 0x7FU) << shift;
+      if (byte < 0x80) return value;
+    }
+    corrupt("numbers that end");
+  }
+
+  /// visit(field, payload, number): the payload of a length-delimited field, the number of a varint.
+  template <typename Visit>
+  void each(std::string_view rest, Visit&& visit) const {
+    while (!rest.empty()) {
+      const std::uint64_t tag = varint(rest);
+      if (tag >> 3U == 0 || tag >> 32U != 0) corrupt("field numbers");
+      const auto field = static_cast<unsigned>(tag >> 3U);
+      std::uint64_t length = 0;
+      switch (tag & 7U) {
+        case 0: visit(field, std::string_view(), varint(rest)); continue;
+        case 1: length = 8; break;
+        case 2: length = varint(rest); break;
+        case 5: length = 4; break;
+        default: corrupt("wire types");
+      }
+      if (length > rest.size()) corrupt("fields that end inside the file");
+      const std::string_view payload = rest.substr(0, length);
+      rest.remove_prefix(length);
+      if ((tag & 7U) == 2) visit(field, payload, 0);
+    }
+  }
+
+  std::string_view name_of(std::string_view value_info) const {
+    std::string_view name;
+    each(value_info, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      if (field == 1) name = payload;
+    });
+    return name;
+  }
+
+  void graph(std::string_view bytes, int depth) {
+    if (depth > kMaxDepth) corrupt("graphs nested at most 64 deep");
+    const bool main = depth == 0;
+    std::vector<std::string> inputs;
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      switch (field) {
+        case 1: {
+          OnnxNode parsed = node(payload, depth);
+          if (main) scan_.nodes.push_back(std::move(parsed));
+          break;
+        }
+        case 5: {
+          std::string name = tensor(payload);
+          if (main) scan_.initializers.insert(std::move(name));
+          break;
+        }
+        case 11:
+          if (main) inputs.emplace_back(name_of(payload));
+          break;
+        case 12:
+          if (main) scan_.outputs.emplace_back(name_of(payload));
+          break;
+        case 15:
+          each(payload, [&](unsigned part, std::string_view values, std::uint64_t) {
+            if (part != 1) return;
+            std::string name = tensor(values);
+            if (main) scan_.initializers.insert(std::move(name));
+          });
+          break;
+        default: break;
+      }
+    });
+    for (std::string& input : inputs)
+      if (!scan_.initializers.contains(input)) scan_.inputs.push_back(std::move(input));
+  }
+
+  void function(std::string_view bytes) {
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      if (field == 7) node(payload, 1);
+    });
+  }
+
+  OnnxNode node(std::string_view bytes, int depth) {
+    OnnxNode result;
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      switch (field) {
+        case 1: result.inputs.emplace_back(payload); break;
+        case 2: result.outputs.emplace_back(payload); break;
+        case 4: result.op = payload; break;
+        case 5: result.has_graph |= attribute(payload, depth); break;
+        case 7: result.domain = payload == "ai.onnx" ? "" : payload; break;
+        default: break;
+      }
+    });
+    scan_.operators.insert(result.domain.empty() ? result.op : result.domain + "." + result.op);
+    return result;
+  }
+
+  bool attribute(std::string_view bytes, int depth) {
+    bool has_graph = false;
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      if (field == 5 || field == 10) tensor(payload);
+      if (field == 6 || field == 11) graph(payload, depth + 1), has_graph = true;
+    });
+    return has_graph;
+  }
+
+  /// Returns the name.
+  std::string tensor(std::string_view bytes) {
+    std::string name;
+    std::map<std::string, std::string, std::less<>> external;
+    std::uint64_t elements = 1;
+    std::uint64_t inside = 0;
+    int type = 0;
+    const auto multiply = [&](std::uint64_t extent) {
+      if (static_cast<std::int64_t>(extent) < 0 || __builtin_mul_overflow(elements, extent, &elements))
+        corrupt("tensors of a possible size");
+    };
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t number) {
+      switch (field) {
+        case 1:
+          if (payload.empty()) multiply(number);
+          for (std::string_view rest = payload; !rest.empty();) multiply(varint(rest));
+          break;
+        case 2: type = static_cast<int>(number); break;
+        case 8: name = payload; break;
+        case 4:
+        case 5:
+        case 7:
+        case 9:
+        case 10:
+        case 11: inside += payload.size(); break;
+        case 13: {
+          std::string_view key, value;
+          each(payload, [&](unsigned part, std::string_view text, std::uint64_t) {
+            if (part == 1) key = text;
+            if (part == 2) value = text;
+          });
+          external.emplace(key, value);
+          break;
+        }
+        default: break;
+      }
+    });
+    scan_.weight_elements[type] += elements;
+    scan_.weight_bytes += inside;
+    if (!external.empty()) check_external(name, external);
+    return name;
+  }
+
+  void check_external(const std::string& tensor, const std::map<std::string, std::string, std::less<>>& external) {
+    const auto fail = [&](int code, const std::string& expected, const std::string& got) {
+      throw Failure(code, std::string("[") + who_ + "] expected " + expected + " for tensor '" + tensor + "', got " +
+                              got + "; try to copy the model together with its data files");
+    };
+    const auto found = external.find("location");
+    const std::string location = found == external.end() ? "" : found->second;
+    const fs::path relative(location);
+    if (location.empty() || location.find('\0') != std::string::npos || relative.is_absolute())
+      fail(SP_INVALID, "external data in a file beside the model", "'" + location + "'");
+    fs::path file = folder_;
+    for (const fs::path& part : relative) {
+      if (part == "..") fail(SP_INVALID, "external data inside the model's folder", "'" + location + "'");
+      file /= part;
+      std::error_code ignored;
+      if (fs::is_symlink(fs::symlink_status(file, ignored)))
+        fail(SP_INVALID, "external data that is no symbolic link", "'" + location + "'");
+    }
+    std::error_code error;
+    const std::uint64_t size = fs::is_regular_file(file, error) ? fs::file_size(file, error) : 0;
+    if (error || !fs::is_regular_file(file, error))
+      fail(SP_NOT_FOUND, "external data in a file", "'" + location + "', not there");
+    const std::uint64_t offset = number(external, "offset");
+    const std::uint64_t length = number(external, "length");
+    if (offset > size || length > size - offset)
+      fail(SP_INVALID, std::to_string(length) + " bytes at " + std::to_string(offset) + " of '" + location + "'",
+           "a file of " + std::to_string(size) + " bytes");
+    scan_.weight_bytes += length;
+    scan_.external_files.insert(relative.lexically_normal().string());
+  }
+
+  std::uint64_t number(const std::map<std::string, std::string, std::less<>>& external, std::string_view key) const {
+    const auto found = external.find(key);
+    if (found == external.end() || found->second.empty()) return 0;
+    std::uint64_t value = 0;
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) corrupt("numbers in external data");
+    return value;
+  }
+
+  OnnxScan& scan_;
+  fs::path folder_;
+  const char* who_;
+};
+
+}  // namespace
+
+OnnxScan scan_onnx(const fs::path& path, const char* who) {
+  const MappedModel model(path, who);
+  OnnxScan scan;
+  Scanner(scan, fs::absolute(path).parent_path(), who).model(model.bytes());
+  return scan;
+}
+
+std::vector<std::string> copy_onnx(const fs::path& model, const OnnxScan& scan, const fs::path& directory,
+                                   const char* who) {
+  const auto copy = [&](const fs::path& from, const fs::path& to) {
+    std::error_code error;
+    fs::create_directories(to.parent_path(), error);
+    if (!error) fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+    if (error)
+      throw Failure(SP_INVALID, std::string("[") + who + "] expected a copy of " + from.string() + " at " +
+                                    to.string() + ", got: " + error.message() + "; try another folder or free space");
+  };
+  if (scan.external_files.contains("model.onnx"))
+    throw Failure(SP_INVALID, std::string("[") + who + "] expected external data in another file than model.onnx");
+  copy(model, directory / "model.onnx");
+  std::vector<std::string> files = {"model.onnx"};
+  for (const std::string& file : scan.external_files) {
+    copy(fs::absolute(model).parent_path() / file, directory / file);
+    files.push_back(file);
+  }
+  return files;
+}
+
+}  // namespace speedster::plugin
