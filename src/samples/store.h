@@ -18,13 +18,13 @@ namespace speedster::samples {
 
 /// What the user said about data.
 struct SampleOptions {
-  std::filesystem::path data;                  ///< file or folder; ignored when `random`
+  std::filesystem::path data;  ///< file or folder; ignored when `random`
   bool random = false;
   std::uint64_t seed = 0;
   std::size_t random_count = 16;
   std::map<std::string, std::pair<double, double>> ranges;  ///< --range NAME=LOW:HIGH (half-open for integers)
-  std::map<std::string, Shape> shapes;         ///< --shapes: the size of a call for each input, batch included
-  std::filesystem::path labels;                ///< npy, or text with a line a sample; empty = none
+  std::map<std::string, Shape> shapes;  ///< --shapes: the size of a call for each input, batch included
+  std::filesystem::path labels;         ///< npy, or text with a line a sample; empty = none
 };
 
 /// Read-only, memory-mapped; any number of processes open the same folder.
@@ -38,7 +38,7 @@ class SampleStore {
   /// Bytes of sample `i`, all inputs.
   std::uint64_t bytes(std::size_t i) const;
   bool labelled() const;
-  /// Label of sample `i`: for npy a view of its row(s); for text its line.
+  /// Label of sample `i`: for npy a view of its row(s); for text its line, of a batch its lines joined by newlines.
   std::optional<TensorView> label(std::size_t i) const;
   std::optional<std::string> label_text(std::size_t i) const;
   bool random() const;
@@ -46,6 +46,8 @@ class SampleStore {
   const std::string& digest() const;
   /// Where NaN or infinity was met: "images, sample 3"; empty if nowhere.
   const std::string& non_finite() const;
+  /// What the user should know: rows dropped, arrays that no input wants, how integers were drawn.
+  const std::vector<std::string>& notes() const;
   /// Tells the kernel that sample `i` is not needed soon.
   void forget(std::size_t i) const;
 
@@ -54,8 +56,13 @@ class SampleStore {
   std::shared_ptr<const State> state_;
 };
 
-/// Reads, checks and cuts the samples and writes the store into `directory`, in constant memory.
-/// Errors (bad input) list the model's inputs and the numpy lines that write a valid file.
+/// Reads, checks and cuts the samples and writes the store as `directory`, in constant memory; what was there is
+/// replaced once the new one is complete.
+///
+/// An array of an input's own rank is cut along axis 0 into batches (samples/batch.h says which axis a batch becomes
+/// and how large it is; rows that do not fill the last one are dropped and noted). One axis more: axis 0 counts samples
+/// and goes away. NAME.0, NAME.1, … and the files of a folder are one sample each, as they are. Errors (bad input) list
+/// the model's inputs and the numpy lines that write a valid file.
 Result<SampleStore> build_store(const SampleOptions& options, const Signature& signature,
                                 const std::filesystem::path& directory);
 
@@ -65,15 +72,22 @@ std::string how_to_write(const Signature& signature);
 /// The signature with each dynamic axis's min, opt and max as the samples (and --shapes) have them.
 Signature with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
 
-/// Three disjoint parts in a seeded order fixed beforehand (ARCHITECTURE.md, fixed 6).
+/// Three disjoint parts in a seeded order fixed beforehand: a quarter (512 at most) to calibrate, a quarter (512 at
+/// most) to search, the rest to judge. Below 32 samples each part is all of them.
 struct Split {
   std::vector<std::size_t> calibration, search, judging;
   bool independent = true;  ///< false where too few samples make the parts share
 };
 Split split(std::size_t samples, std::uint64_t seed);
 
-/// Arrays by name from npz, npy, safetensors; for `bench`, `run` and the metric's files.
+/// A plain safetensors file with the tensors NAME.0, NAME.1, … of the chosen samples, in their order; it can be read as
+/// samples again. For toolchains and external programs.
+Result<void> write_samples(const std::filesystem::path& file, const SampleStore& store,
+                           const std::vector<std::size_t>& indices);
+
+/// Arrays by name from npz, npy (name empty), safetensors; for `bench`, `run` and the metric's files.
 Result<std::vector<NamedTensor>> read_tensors(const std::filesystem::path& file);
+/// Stored, zip64 where needed; the file appears when it is complete. Kind unsupported for dtypes that numpy lacks.
 Result<void> write_npz(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors);
 
 }  // namespace speedster::samples

@@ -72,13 +72,12 @@ Result<TensorView> SafetensorsFile::tensor(std::string_view name) const {
   return TensorView{entry.dtype, entry.shape, const_cast<std::byte*>(entry.data)};
 }
 
-void SafetensorsFile::forget(std::string_view name) const {
+void SafetensorsFile::forget(std::string_view name, std::size_t offset, std::size_t length) const {
   const auto it = state_->entries.find(name);
   const std::span<const std::byte> bytes = state_->map.bytes();
-  if (it == state_->entries.end() || bytes.empty()) return;
-  const State::Entry& entry = it->second;
-  state_->map.forget(static_cast<std::size_t>(entry.data - bytes.data()),
-                     TensorView{entry.dtype, entry.shape, nullptr}.bytes());
+  if (it == state_->entries.end() || bytes.empty() || it->second.aligned) return;
+  const std::size_t start = static_cast<std::size_t>(it->second.data - bytes.data());
+  state_->map.forget(start + offset, length);
 }
 
 }  // namespace speedster

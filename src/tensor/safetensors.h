@@ -27,8 +27,8 @@ class SafetensorsFile {
   /// Kind not found for an unknown name.
   Result<TensorView> tensor(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const;
-  /// Tells the kernel that this tensor is not needed soon (keeps resident memory flat while streaming).
-  void forget(std::string_view name) const;
+  /// Tells the kernel that these bytes of a tensor are not needed soon (keeps resident memory flat while streaming).
+  void forget(std::string_view name, std::size_t offset, std::size_t length) const;
 
  private:
   struct State;

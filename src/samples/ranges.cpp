@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "samples/random.h"
+#include "samples/store.h"
+
+namespace speedster::samples {
+namespace {
+
+constexpr std::size_t kLeastIndependent = 32;  // below it a part would be too small to say anything
+constexpr std::size_t kMostCalibration = 512, kMostSearch = 512;
+
+struct Range {
+  std::int64_t min = 0, opt = 0, max = 0;
+};
+
+/// Sizes seen and how often; the most frequent one is typical, of equals the larger.
+Range range_of(const std::map<std::int64_t, std::size_t>& sizes) {
+  auto typical = sizes.begin();
+  for (auto it = sizes.begin(); it != sizes.end(); ++it)
+    if (it->second >= typical->second) typical = it;
+  return {sizes.begin()->first, typical->first, sizes.rbegin()->first};
+}
+
+void widen(Axis& axis, const Range& seen) {
+  axis.min = std::min(axis.min.value_or(seen.min), seen.min);
+  axis.max = std::max(axis.max.value_or(seen.max), seen.max);
+  axis.opt = std::clamp(axis.opt.value_or(seen.opt), *axis.min, *axis.max);
+}
+
+}  // namespace
+
+Signature with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options) {
+  Signature result = signature;
+  std::vector<std::vector<std::map<std::int64_t, std::size_t>>> seen(result.inputs.size());
+  for (std::size_t i = 0; i < store.size(); ++i) {
+    const auto sample = store.sample(i);
+    if (!sample) break;
+    for (std::size_t k = 0; k < result.inputs.size() && k < sample->size(); ++k) {
+      const auto shape = (*sample)[k].shape;
+      seen[k].resize(std::max(seen[k].size(), shape.size()));
+      for (std::size_t axis = 0; axis < shape.size(); ++axis) ++seen[k][axis][shape[axis]];
+    }
+  }
+  std::map<std::string, Range> symbols;
+  for (std::size_t k = 0; k < result.inputs.size(); ++k) {
+    TensorSpec& input = result.inputs[k];
+    const auto given = options.shapes.find(input.name);
+    for (std::size_t i = 0; i < input.axes.size() && i < seen[k].size(); ++i) {
+      Axis& axis = input.axes[i];
+      if (!axis.dynamic() || seen[k][i].empty()) continue;
+      Range range = range_of(seen[k][i]);
+      if (given != options.shapes.end() && i < given->second.size()) range.opt = given->second[i];
+      widen(axis, range);
+      if (!axis.name.empty()) symbols.emplace(axis.name, Range{*axis.min, *axis.opt, *axis.max});
+    }
+  }
+  for (TensorSpec& output : result.outputs)
+    for (Axis& axis : output.axes)
+      if (const auto symbol = symbols.find(axis.name); axis.dynamic() && symbol != symbols.end())
+        widen(axis, symbol->second);
+  return result;
+}
+
+Split split(std::size_t samples, std::uint64_t seed) {
+  std::vector<std::size_t> order(samples);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  Random random(seed);
+  for (std::size_t i = samples; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+
+  if (samples < kLeastIndependent) return {order, order, order, false};
+  const auto calibration = static_cast<std::ptrdiff_t>(std::min(samples / 4, kMostCalibration));
+  const auto search = calibration + static_cast<std::ptrdiff_t>(std::min(samples / 4, kMostSearch));
+  return {{order.begin(), order.begin() + calibration},
+          {order.begin() + calibration, order.begin() + search},
+          {order.begin() + search, order.end()},
+          true};
+}
+
+}  // namespace speedster::samples
