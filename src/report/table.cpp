@@ -209,9 +209,11 @@ class Table {
       for (const Cells& row : rows) width = std::max(width, report::display_width(row.*cell));
       return std::min(width, most);
     };
-    const int name = width_of(&Cells::name, std::max(24, width_ / 3)), precision = width_of(&Cells::precision, 12),
-              latency = width_of(&Cells::latency, 12), speedup = width_of(&Cells::speedup, 9),
-              drop = width_of(&Cells::drop, 10);
+    constexpr int kGaps = 10, kFate = 12;  // a fate needs that much, however long the names are
+    const int precision = width_of(&Cells::precision, 12), latency = width_of(&Cells::latency, 12),
+              speedup = width_of(&Cells::speedup, 9), drop = width_of(&Cells::drop, 10);
+    const int figures = precision + latency + speedup + drop + kGaps;
+    const int name = width_of(&Cells::name, std::min(std::max(24, width_ / 3), width_ - figures - kFate));
     const auto cells_of = [&](const Cells& row) {
       return report::pad(report::elide(row.name, name), name) + "  " +
              report::pad(report::elide(row.precision, precision), precision) + "  " +
@@ -219,7 +221,7 @@ class Table {
              report::pad(row.speedup, speedup, Align::kRight) + "  " +
              report::pad(report::elide(row.drop, drop), drop, Align::kRight) + "  ";
     };
-    const int used = name + precision + latency + speedup + drop + 10;
+    const int used = name + figures;
     // A fate and its reason want 30 columns beside the figures; in a narrower terminal they go below them.
     const bool beside = width_ - used >= 30;
     line(color_.bold(cells_of(head) + "fate"));

@@ -37,7 +37,7 @@ TEST(ReportTable, ListsEveryCandidateWithFateAndReason) {
   const Report report = report_test::example_report();
   const std::string table = report_table(report, 200);
   for (const CandidateRow& row : report.candidates) {
-    const std::string line = line_with(table, row.name + " ");
+    const std::string line = line_with(table, row.name + "  ");
     EXPECT_THAT(line, HasSubstr(fate_name(row.fate))) << row.name;
     EXPECT_THAT(line, HasSubstr(row.reason.substr(0, 40))) << row.name;
   }
