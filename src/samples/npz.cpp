@@ -17,6 +17,7 @@ struct Cursor {
   std::shared_ptr<const Bytes> bytes;
   std::uint64_t position = 0, window_start = 0;
   std::size_t window_size = 0;
+  bool ended = false;  // someone wanted more than there is
   std::array<std::byte, 32768> window;
 
   std::size_t read(std::span<std::byte> to) {
@@ -24,7 +25,8 @@ struct Cursor {
     while (done < to.size()) {
       if (position < window_start || position >= window_start + window_size) {
         const auto got = bytes->read_at(position, window);
-        if (!got || *got == 0) break;
+        ended = ended || !got || *got == 0;
+        if (ended) break;
         window_start = position;
         window_size = *got;
       }
@@ -59,6 +61,15 @@ zlib_filefunc64_def callbacks(Cursor& cursor) {
   functions.zclose_file = [](voidpf, voidpf) { return 0; };
   functions.zerror_file = [](voidpf, voidpf) { return 0; };
   return functions;
+}
+
+/// What np.savez without arrays writes: nothing but the end of a directory. minizip takes its place 0 for "not found".
+bool empty_archive(const Bytes& bytes) {
+  std::array<std::byte, 22> end{};
+  const auto got = bytes.read_at(0, end);
+  constexpr std::string_view kEnd = "PK\5\6";
+  return bytes.size() == end.size() && got &&
+         std::ranges::equal(std::span(end).first(4), std::as_bytes(std::span(kEnd)));
 }
 
 }  // namespace
@@ -116,7 +127,10 @@ Result<NpzReader> NpzReader::open(std::shared_ptr<const Bytes> bytes, std::strin
   state->cursor.bytes = bytes;
   zlib_filefunc64_def functions = callbacks(state->cursor);
   state->zip = unzOpen2_64("", &functions);
-  if (state->zip == nullptr) return state->broken("a zip archive");
+  NpzReader reader;
+  reader.state_ = state;
+  if (state->zip == nullptr && empty_archive(*bytes)) return reader;
+  if (state->zip == nullptr || state->cursor.ended) return state->broken("a zip archive");
 
   std::set<std::string> names;
   int status = unzGoToFirstFile(state->zip);
@@ -156,10 +170,7 @@ Result<NpzReader> NpzReader::open(std::shared_ptr<const Bytes> bytes, std::strin
     state->entries.push_back({std::move(name), std::move(header)});
     state->positions.push_back(position);
   }
-  if (status != UNZ_END_OF_LIST_OF_FILE && !(state->entries.empty() && status == UNZ_BADZIPFILE))
-    return state->broken("a readable directory");
-  NpzReader reader;
-  reader.state_ = std::move(state);
+  if (status != UNZ_END_OF_LIST_OF_FILE) return state->broken("a readable directory");
   return reader;
 }
 
