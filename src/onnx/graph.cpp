@@ -196,6 +196,16 @@ std::vector<NodeProto*> Graph::nodes() const {
   return nodes;
 }
 
+std::vector<NodeProto*> Graph::ordered_nodes() const {
+  auto& proto = *model_.proto().mutable_graph();
+  std::vector<NodeProto*> nodes;
+  const auto order = topological_order(proto);
+  if (!order) return this->nodes();
+  for (int index : *order)
+    if (!removed_.contains(&proto.node(index))) nodes.push_back(proto.mutable_node(index));
+  return nodes;
+}
+
 NodeProto* Graph::producer(std::string_view value) const {
   const auto found = producers_.find(std::string(value));
   return found == producers_.end() ? nullptr : found->second;
@@ -352,6 +362,8 @@ Result<void> Graph::finish() {
     if (!producers_.contains(info.name()) && names_.contains(info.name())) gone.insert(info.name());
   erase(*graph.mutable_value_info());
 
+  // Before IR 4 an initializer had to be an input, too; ours are not.
+  if (model_.proto().ir_version() < 4) model_.proto().set_ir_version(4);
   SPEEDSTER_ASSIGN(const std::vector<int> order, topological_order(graph));
   ::google::protobuf::RepeatedPtrField<NodeProto> sorted;
   for (int index : order) sorted.Add()->Swap(graph.mutable_node(index));

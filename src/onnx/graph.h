@@ -44,6 +44,8 @@ class Graph {
   ::onnx::GraphProto& proto();
   /// All nodes that are not removed, in the order of the file (new ones last).
   std::vector<::onnx::NodeProto*> nodes() const;
+  /// The same in topological order.
+  std::vector<::onnx::NodeProto*> ordered_nodes() const;
   /// The node with this output, or null.
   ::onnx::NodeProto* producer(std::string_view value) const;
   /// Nodes that use the value, each once.

@@ -12,23 +12,26 @@ namespace {
 
 using ::onnx::NodeProto;
 
-constexpr std::int64_t kTarget = 13;
+constexpr std::int64_t kOldest = 11;
+constexpr std::int64_t kIrVersion = 7;  // of the release that brought opset 13
 
-// Operators whose form or meaning changed between opset 11 and 13 (the change log of the ONNX operator schemas). All other
-// changes of these versions only added types.
+// Operators whose form or meaning changed between opset 11 and 14 (the change log of the ONNX operator schemas). All other
+// changes of these versions only added types or attributes with a neutral default.
 const std::set<std::string_view> kAxesToInput = {"Squeeze", "Unsqueeze", "ReduceSum"};
 const std::set<std::string_view> kFlattening = {"Softmax", "LogSoftmax", "Hardmax"};
 
 bool changes(const NodeProto& node, std::int64_t opset) {
   if (!node.domain().empty() && node.domain() != "ai.onnx") return false;
   const std::string& op = node.op_type();
+  if (op == "BatchNormalization" && node.output_size() > 1) return opset < 14;
+  if (opset >= 13) return false;
   return kAxesToInput.contains(op) || kFlattening.contains(op) || op == "Split" || (op == "Dropout" && opset < 12);
 }
 
 Result<void> check_subgraphs(const ::onnx::GraphProto& graph, bool inside, std::int64_t opset) {
   for (const auto& node : graph.node()) {
     if (inside && changes(node, opset))
-      return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13, got " + std::to_string(opset) + " with " + node.op_type() +
+      return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) + " with " + node.op_type() +
                                                 " in a subgraph; try to export the model again with opset 13 or newer");
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_g()) SPEEDSTER_TRY(check_subgraphs(attribute.g(), true, opset));
@@ -64,20 +67,7 @@ void unflatten(Graph& graph, NodeProto& node, const std::map<std::string, Tensor
   graph.add_node("Reshape", {result, shape}, {output}, graph.unique(output + "_unflatten"));
 }
 
-}  // namespace
-
-Result<void> raise_opset_to_13(OnnxModel& model) {
-  const std::int64_t opset = model.opset();
-  if (opset >= kTarget) return {};
-  if (opset < 11)
-    return Error(ErrorKind::kUnsupported, "[onnx] expected opset 11 or newer, got " + std::to_string(opset) +
-                                              "; try to export the model again, or the onnx package's version converter");
-  SPEEDSTER_TRY(check_subgraphs(model.proto().graph(), false, opset));
-  for (const auto& function : model.proto().functions())
-    for (const auto& node : function.node())
-      if (changes(node, opset))
-        return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13, got " + std::to_string(opset) + " with " + node.op_type() +
-                                                  " in function " + function.name() + "; try to export the model again");
+Result<void> rewrite(OnnxModel& model, std::int64_t opset) {
   const std::map<std::string, TensorSpec> types = value_types(model);
   Graph graph(model);
   for (NodeProto* node : graph.nodes()) {
@@ -86,11 +76,35 @@ Result<void> raise_opset_to_13(OnnxModel& model) {
     if (kAxesToInput.contains(op)) attribute_to_input(graph, *node, "axes");
     else if (op == "Split") attribute_to_input(graph, *node, "split");
     else if (op == "Dropout") remove_attribute(*node, "ratio");  // of no effect in inference
-    else unflatten(graph, *node, types);
+    else if (kFlattening.contains(op)) unflatten(graph, *node, types);
   }
-  for (auto& import : *model.proto().mutable_opset_import())
-    if (import.domain().empty() || import.domain() == "ai.onnx") import.set_version(kTarget);
   return graph.finish();
+}
+
+}  // namespace
+
+Result<void> raise_opset(OnnxModel& model, std::int64_t target) {
+  const std::int64_t opset = model.opset();
+  if (opset >= target) return {};
+  if (target > 14) return Error(ErrorKind::kInternal, "[onnx] expected a target opset of at most 14, got " + std::to_string(target));
+  if (opset < kOldest)
+    return Error(ErrorKind::kUnsupported, "[onnx] expected opset 11 or newer, got " + std::to_string(opset) +
+                                              "; try to export the model again, or the onnx package's version converter");
+  SPEEDSTER_TRY(check_subgraphs(model.proto().graph(), false, opset));
+  for (const auto& function : model.proto().functions())
+    for (const auto& node : function.node())
+      if (changes(node, opset))
+        return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) + " with " +
+                                                  node.op_type() + " in function " + function.name() + "; try to export the model again");
+  for (const auto& node : model.proto().graph().node())
+    if (node.op_type() == "BatchNormalization" && changes(node, opset) && target >= 14)
+      return Error(ErrorKind::kUnsupported, "[onnx] expected an inference graph, got " + node_label(node) +
+                                                " with the outputs of training; try to export the model in inference mode");
+  if (opset < 13) SPEEDSTER_TRY(rewrite(model, opset));
+  if (model.proto().ir_version() < kIrVersion) model.proto().set_ir_version(kIrVersion);
+  for (auto& import : *model.proto().mutable_opset_import())
+    if (import.domain().empty() || import.domain() == "ai.onnx") import.set_version(target);
+  return {};
 }
 
 }  // namespace speedster::onnx_model

@@ -8,10 +8,10 @@
 
 namespace speedster::onnx_model {
 
-/// Raises the default domain from opset 11 or 12 to 13 (others are left alone if they are already there): axes of Squeeze,
-/// Unsqueeze and ReduceSum and sizes of Split become inputs, Softmax and its kin lose their implicit flattening, Dropout loses
-/// its attributes. Kind unsupported, naming the operator, where a model is older than 11 or an operator in a subgraph would
-/// have to change.
-Result<void> raise_opset_to_13(OnnxModel& model);
+/// Raises the default domain to opset 13 or 14 (a model that is there or beyond is left alone): from 11 or 12 on, axes of
+/// Squeeze, Unsqueeze and ReduceSum and sizes of Split become inputs, Softmax and its kin lose their implicit flattening,
+/// Dropout its attributes. Kind unsupported, naming the operator, and the model unchanged, where it is older than 11 or an
+/// operator would have to change that is in a subgraph or function or has no rule.
+Result<void> raise_opset(OnnxModel& model, std::int64_t target);
 
 }  // namespace speedster::onnx_model

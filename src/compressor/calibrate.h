@@ -1,0 +1,39 @@
+/// Calibration: ranges of activation tensors over samples, one sample at a time, in groups of tensors that fit a memory bound.
+/// Whoever calls says how an ONNX file is run, so that this room knows no runtime.
+#pragma once
+#include <speedster/error.h>
+#include <speedster/tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "compressor/quantize.h"
+
+namespace speedster::compressor {
+
+/// Runs one sample; `take` gets the graph's outputs in order, valid during the call.
+using TakeOutputs = std::function<void(std::span<const TensorView>)>;
+using RunSample = std::function<Result<void>(std::size_t sample, const TakeOutputs& take)>;
+/// Loads an ONNX file (at fp32, graph optimizations off).
+using LoadModel = std::function<Result<RunSample>(const std::filesystem::path& model)>;
+
+struct CalibrateOptions {
+  Calibration method = Calibration::kMinMax;
+  double percentile = 99.99;
+  std::vector<std::size_t> samples;                       ///< which samples to run, in this order
+  std::uint64_t memory_bytes = std::uint64_t{1} << 30U;   ///< outputs that may be held at once
+  std::filesystem::path folder;                           ///< for the graphs with more outputs; a temporary folder if empty
+  std::function<void(double)> progress;                   ///< 0 to 1
+};
+
+/// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
+/// Kinds: usage (no samples), bad input (a tensor that was never finite), cancelled, and what `load` and its runs give.
+Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors, const CalibrateOptions& options,
+                         const LoadModel& load, const CancelToken& cancel = {});
+
+}  // namespace speedster::compressor

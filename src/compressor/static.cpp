@@ -1,0 +1,269 @@
+#include <onnx-ml.pb.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <tuple>
+
+#include "compressor/placement.h"
+#include "compressor/quantize.h"
+#include "compressor/weights.h"
+#include "onnx/dtypes.h"
+#include "onnx/version.h"
+
+namespace speedster::compressor {
+namespace {
+
+using onnx_model::Graph;
+using onnx_model::OnnxModel;
+using ::onnx::NodeProto;
+
+constexpr std::int64_t kPerChannelOpset = 13;
+
+/// Scale and zero point of a tensor in 8 bits.
+struct Grid {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+  std::string scale_name, zero_point_name;
+};
+
+/// The range always holds 0, which padding and Relu need exactly.
+Result<Grid> grid_for(const std::string& tensor, const Range& range, bool is_unsigned) {
+  if (!std::isfinite(range.low) || !std::isfinite(range.high) || range.low > range.high)
+    return Error(ErrorKind::kBadInput, "[quantize] expected a finite range of '" + tensor + "', got " + std::to_string(range.low) +
+                                           " to " + std::to_string(range.high));
+  const double low = std::min(range.low, 0.0), high = std::max(range.high, 0.0);
+  Grid grid;
+  if (is_unsigned) {
+    const double scale = (high - low) / 255.0;
+    grid.scale = scale > 1e-30 ? static_cast<float>(scale) : 1.0F;
+    grid.zero_point = std::clamp(static_cast<std::int32_t>(std::nearbyint(-low / static_cast<double>(grid.scale))), 0, 255);
+  } else {
+    const double scale = std::max(-low, high) / 127.0;
+    grid.scale = scale > 1e-30 ? static_cast<float>(scale) : 1.0F;
+  }
+  return grid;
+}
+
+class StaticQuantizer {
+ public:
+  StaticQuantizer(OnnxModel& model, const Target& target, const Ranges& ranges, const StaticOptions& options)
+      : target_(target), ranges_(ranges), graph_(model), placement_(place_quantizers(graph_, target, options)) {}
+
+  Result<QuantizationSummary> run() {
+    SPEEDSTER_TRY(make_grids());
+    // Weights first: they look tensors up by the names that the pairs below replace.
+    for (const QuantizedNode& quantized : placement_.nodes) SPEEDSTER_TRY(quantize_weights(quantized));
+    for (const std::string& tensor : placement_.tensors) insert_pair(tensor);
+    QuantizationSummary summary;
+    summary.candidate_nodes = placement_.candidates;
+    summary.quantized_nodes = placement_.nodes.size();
+    for (const QuantizedNode& quantized : placement_.nodes) summary.nodes.push_back(onnx_model::node_label(*quantized.node));
+    summary.skipped = placement_.skipped;
+    SPEEDSTER_TRY(graph_.finish());
+    return summary;
+  }
+
+ private:
+  Result<void> make_grids() {
+    for (const std::string& tensor : placement_.tensors) {
+      const auto source = placement_.same_range.find(tensor);
+      if (source != placement_.same_range.end() && grids_.contains(source->second)) {
+        grids_[tensor] = grids_[source->second];
+        continue;
+      }
+      const auto range = ranges_.find(tensor);
+      if (range == ranges_.end())
+        return Error(ErrorKind::kBadInput, "[quantize] expected the range of '" + tensor + "', got none; try to calibrate again");
+      SPEEDSTER_ASSIGN(Grid grid, grid_for(tensor, range->second, target_.unsigned_activations));
+      const std::vector<float> scale{grid.scale};
+      grid.scale_name = graph_.add_constant(tensor + "_scale", Tensor::from<float>(DType::kFloat32, {}, scale));
+      const std::vector<std::uint8_t> zero{static_cast<std::uint8_t>(grid.zero_point)};
+      grid.zero_point_name = graph_.add_constant(
+          tensor + "_zero_point",
+          Tensor::from<std::uint8_t>(target_.unsigned_activations ? DType::kUInt8 : DType::kInt8, {}, zero));
+      grids_[tensor] = grid;
+    }
+    return {};
+  }
+
+  /// tensor → QuantizeLinear → DequantizeLinear → those who read the quantized form.
+  void insert_pair(const std::string& tensor) {
+    const Grid& grid = grids_.at(tensor);
+    const bool everywhere = placement_.everywhere.contains(tensor);
+    NodeProto* producer = graph_.producer(tensor);
+    const std::vector<NodeProto*> readers = graph_.consumers(tensor);
+    std::string source = tensor, result;
+    if (everywhere && graph_.is_output(tensor) && producer) {
+      // The graph's output keeps its name; the value before the pair gets a new one.
+      source = graph_.unique(tensor + "_float");
+      for (int i = 0; i < producer->output_size(); ++i)
+        if (producer->output(i) == tensor) graph_.set_output(*producer, i, source);
+      result = tensor;
+    } else {
+      result = graph_.unique(tensor + "_dequantized");
+    }
+    const std::string quantized = graph_.unique(tensor + "_quantized");
+    graph_.add_node("QuantizeLinear", {source, grid.scale_name, grid.zero_point_name}, {quantized}, tensor + "_QuantizeLinear");
+    graph_.add_node("DequantizeLinear", {quantized, grid.scale_name, grid.zero_point_name}, {result}, tensor + "_DequantizeLinear");
+    if (result == tensor) return;
+    for (NodeProto* reader : readers) {
+      const bool reads = everywhere || placement_.joined.contains(reader) ||
+                         std::any_of(placement_.nodes.begin(), placement_.nodes.end(), [&](const QuantizedNode& q) { return q.node == reader; });
+      if (!reads) continue;
+      for (int i = 0; i < reader->input_size(); ++i)
+        if (reader->input(i) == tensor) graph_.set_input(*reader, i, result);
+    }
+  }
+
+  Result<void> quantize_weights(const QuantizedNode& quantized) {
+    if (!quantized.constant_weight) return {};
+    NodeProto& node = *quantized.node;
+    const double activation_scale = static_cast<double>(grids_.at(node.input(0)).scale);
+    const bool biased = target_.quantize_bias && node.input_size() > 2 && !node.input(2).empty();
+    Tensor bias;
+    if (biased) {
+      SPEEDSTER_ASSIGN(bias, graph_.load_constant(node.input(2)));
+    }
+    SPEEDSTER_ASSIGN(const Stored stored, stored_weight(node, quantized.axis, biased ? &bias : nullptr, activation_scale));
+    graph_.set_input(node, 1, dequantized(stored.values, stored.scale, quantized.axis, node.input(1)));
+    if (!biased) return {};
+
+    const auto values = bias.as<float>();
+    Tensor integers(DType::kInt32, {bias.count()});
+    std::vector<float> scales(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double scale = activation_scale * static_cast<double>(stored.scales[stored.scales.size() == 1 ? 0 : i]);
+      scales[i] = static_cast<float>(scale);
+      integers.as<std::int32_t>()[i] =
+          static_cast<std::int32_t>(std::clamp(std::nearbyint(static_cast<double>(values[i]) / scale), -kBiasLimit, kBiasLimit));
+    }
+    if (stored.scales.size() == 1) scales.resize(1);
+    const std::string base = node.input(2);
+    const std::string data = graph_.add_constant(base + "_quantized", integers);
+    const Shape shape = scales.size() == 1 ? Shape{} : Shape{static_cast<std::int64_t>(scales.size())};
+    const std::string scale = graph_.add_constant(base + "_scale", Tensor::from<float>(DType::kFloat32, shape, scales));
+    graph_.set_input(node, 2, dequantized(data, scale, scales.size() == 1 ? -1 : 0, base));
+    return {};
+  }
+
+  struct Stored {
+    std::string values, scale;
+    std::vector<float> scales;
+  };
+
+  /// The quantized form of input 1, made once for all nodes that share the weight and its axis.
+  Result<Stored> stored_weight(const NodeProto& node, std::int64_t axis, const Tensor* bias, double activation_scale) {
+    const std::string source = graph_.resolve(node.input(1));
+    const auto key = std::make_pair(source, axis);
+    if (const auto found = stored_.find(key); found != stored_.end() && fits(found->second, bias, activation_scale)) return found->second;
+    SPEEDSTER_ASSIGN(const Tensor weight, graph_.load_constant(node.input(1)));
+    std::vector<double> least;
+    if (bias) {
+      // A bias must fit 32 bits in units of activation scale × weight scale.
+      const auto values = bias->as<float>();
+      least.resize(axis < 0 ? 1 : values.size(), 0.0);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        double& bound = least[axis < 0 ? 0 : i];
+        bound = std::max(bound, std::abs(static_cast<double>(values[i])) / (activation_scale * kBiasLimit));
+      }
+    }
+    auto quantized = quantize_weight(weight, axis, target_.weight_bits, least);
+    if (!quantized) return std::move(quantized).error().wrap("[quantize] cannot quantize " + onnx_model::node_label(node));
+    Stored stored;
+    stored.scales = quantized->scales;
+    stored.values = graph_.add_constant(source + "_quantized", quantized->values);
+    const Shape shape = axis < 0 ? Shape{} : Shape{static_cast<std::int64_t>(stored.scales.size())};
+    stored.scale = graph_.add_constant(source + "_scale", Tensor::from<float>(DType::kFloat32, shape, stored.scales));
+    stored_[key] = stored;
+    return stored;
+  }
+
+  static bool fits(const Stored& stored, const Tensor* bias, double activation_scale) {
+    if (!bias) return true;
+    const auto values = bias->as<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double scale = activation_scale * static_cast<double>(stored.scales[stored.scales.size() == 1 ? 0 : i]);
+      if (std::abs(static_cast<double>(values[i])) > scale * kBiasLimit) return false;
+    }
+    return true;
+  }
+
+  /// A DequantizeLinear of its own for each reader: vendors match it as part of the node.
+  std::string dequantized(const std::string& values, const std::string& scale, std::int64_t axis, const std::string& base) {
+    const std::string result = graph_.unique(base + "_dequantized");
+    NodeProto& node = graph_.add_node("DequantizeLinear", {values, scale}, {result}, base + "_DequantizeLinear");
+    if (axis >= 0) onnx_model::set_attribute(node, "axis", axis);
+    return result;
+  }
+
+  static constexpr double kBiasLimit = 1 << 30;
+
+  const Target& target_;
+  const Ranges& ranges_;
+  Graph graph_;
+  Placement placement_;
+  std::map<std::string, Grid> grids_;
+  std::map<std::pair<std::string, std::int64_t>, Stored> stored_;
+};
+
+}  // namespace
+
+Result<void> refuse_quantized(const OnnxModel& model) {
+  for (const auto& [op, count] : model.operators()) {
+    const std::size_t dot = op.rfind('.');
+    const std::string name = dot == std::string::npos ? op : op.substr(dot + 1);
+    if (name.starts_with("QLinear") || name.starts_with("MatMulInteger") || name.starts_with("MatMulNBits") ||
+        name.starts_with("DynamicQuantize") || name == "QuantizeLinear" || name == "DequantizeLinear" || name == "ConvInteger" ||
+        name == "QGemm" || name == "QAttention")
+      return Error(ErrorKind::kUnsupported, "[quantize] expected a model in floating point, got " + std::to_string(count) + " " + op +
+                                                " nodes: it is quantized already; try its float original");
+  }
+  return {};
+}
+
+std::vector<std::string> calibration_tensors(const OnnxModel& model, const Target& target, const StaticOptions& options) {
+  OnnxModel copy = model.clone();
+  const Graph graph(copy);
+  const Placement placement = place_quantizers(graph, target, options);
+  std::vector<std::string> tensors;
+  for (const std::string& tensor : placement.tensors) {
+    const auto source = placement.same_range.find(tensor);
+    const bool follows = source != placement.same_range.end() &&
+                         std::find(tensors.begin(), tensors.end(), source->second) != tensors.end();
+    if (!follows || placement.same_range.contains(source->second)) tensors.push_back(tensor);
+  }
+  return tensors;
+}
+
+Result<OnnxModel> with_outputs(const OnnxModel& model, const std::vector<std::string>& tensors) {
+  const auto types = onnx_model::value_types(model);
+  OnnxModel copy = model.clone();
+  auto& outputs = *copy.proto().mutable_graph()->mutable_output();
+  outputs.Clear();
+  for (const std::string& tensor : tensors) {
+    const auto type = types.find(tensor);
+    auto* output = outputs.Add();
+    output->set_name(tensor);
+    auto* tensor_type = output->mutable_type()->mutable_tensor_type();
+    tensor_type->set_elem_type(onnx_model::dtype_to_onnx(type == types.end() ? DType::kFloat32 : type->second.dtype));
+  }
+  Graph graph(copy);
+  for (const std::string& tensor : tensors) {
+    const auto& inputs = graph.proto().input();
+    const bool known = graph.producer(tensor) || graph.constant(tensor) ||
+                       std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) { return input.name() == tensor; });
+    if (!known) return Error(ErrorKind::kNotFound, "[quantize] expected a value of the graph, got '" + tensor + "'");
+  }
+  SPEEDSTER_TRY(graph.finish());
+  return copy;
+}
+
+Result<QuantizationSummary> quantize_static(OnnxModel& model, const Target& target, const Ranges& ranges, const StaticOptions& options) {
+  SPEEDSTER_TRY(refuse_quantized(model));
+  if (auto raised = onnx_model::raise_opset(model, kPerChannelOpset); !raised)
+    return std::move(raised).error().wrap("[quantize] per-channel quantization needs opset 13");
+  return StaticQuantizer(model, target, ranges, options).run();
+}
+
+}  // namespace speedster::compressor

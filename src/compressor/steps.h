@@ -1,0 +1,31 @@
+/// The compressor's steps as functions from file to file, and the JSON forms of what passes between them.
+#pragma once
+#include <speedster/error.h>
+
+#include <filesystem>
+
+#include "base/json.h"
+#include "compressor/quantize.h"
+#include "compressor/simplify.h"
+
+namespace speedster::compressor {
+
+/// Each reads `in`, writes `out` (with `out`.data beside it where the weights are large) and leaves `in` as it was.
+Result<Simplification> simplify_file(const std::filesystem::path& in, const std::filesystem::path& out);
+Result<QuantizationSummary> quantize_dynamic_file(const std::filesystem::path& in, const std::filesystem::path& out,
+                                                  const DynamicOptions& options);
+Result<QuantizationSummary> quantize_static_file(const std::filesystem::path& in, const std::filesystem::path& out, const Target& target,
+                                                 const Ranges& ranges, const StaticOptions& options);
+Result<QuantizationSummary> convert_half_file(const std::filesystem::path& in, const std::filesystem::path& out, Half kind,
+                                              const std::set<std::string>& keep_operators);
+
+/// {"quantized_nodes", "candidate_nodes", "nodes": […], "skipped": […]}
+Json to_json(const QuantizationSummary& summary);
+/// {"folded_after", "folded_before", "activations"}
+Json to_json(const Simplification& simplification);
+/// {TENSOR: [low, high], …}; exact: reading gives the same doubles.
+Json to_json(const Ranges& ranges);
+/// Kind corrupt for anything that to_json() would not write.
+Result<Ranges> ranges_from_json(const Json& json);
+
+}  // namespace speedster::compressor
