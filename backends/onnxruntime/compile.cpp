@@ -1,11 +1,9 @@
 #include "onnxruntime/compile.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "onnxruntime/context.h"
 #include "support/json.h"
 #include "support/run.h"
+#include "support/zeros.h"
 
 namespace speedster::onnxruntime {
 
@@ -43,38 +41,6 @@ std::vector<std::string> write_optimized(const Runtime& runtime, const std::stri
   return files;
 }
 
-/// One execution on zeros with every free axis at `extent`.
-bool try_execution(const std::shared_ptr<Session>& session, std::int64_t extent) {
-  constexpr std::uint64_t kInputLimit = std::uint64_t{1} << 30U;
-  Context context(session);
-  std::vector<std::shared_ptr<void>> memory;
-  const sp_signature& signature = *session->signature();
-  for (std::uint32_t i = 0; i < signature.inputs; ++i) {
-    const sp_tensor_info& info = *signature.input[i];
-    Shape shape(info.shape, info.shape + std::max(info.rank, 0));
-    for (std::size_t axis = 0; axis < shape.size(); ++axis)
-      if (shape[axis] < 0) shape[axis] = axis == 0 ? 1 : extent;  // the first axis is the batch more often than not
-    const auto bytes = plugin::byte_count(info.dtype, shape);
-    if (!bytes || *bytes > kInputLimit) return false;
-    memory.push_back(plugin::allocate(*bytes));
-    std::memset(memory.back().get(), 0, *bytes);
-    const DLTensor tensor = {memory.back().get(),
-                             {kDLCPU, 0},
-                             static_cast<std::int32_t>(shape.size()),
-                             info.dtype,
-                             shape.data(),
-                             nullptr,
-                             0};
-    context.bind_input(i, &tensor);
-  }
-  try {
-    context.execute(nullptr);
-  } catch (const Failure&) {
-    return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string compile(const Runtime& runtime, const std::string& model, const std::string& format,
@@ -99,8 +65,12 @@ std::string compile(const Runtime& runtime, const std::string& model, const std:
 }
 
 void probe_execution(const std::shared_ptr<Session>& session) {
-  for (const std::int64_t extent : {1, 8, 64, 224, 320})
-    if (!session->profiling() || try_execution(session, extent)) return;
+  for (const std::int64_t extent : plugin::kExtentsToTry) {
+    if (!session->profiling()) return;
+    Context context(session);
+    if (plugin::execute_on_zeros(context, *session->signature(), plugin::free_axes_at(*session->signature(), extent)))
+      return;
+  }
 }
 
 }  // namespace speedster::onnxruntime

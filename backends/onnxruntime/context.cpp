@@ -20,9 +20,10 @@ Context::Context(std::shared_ptr<Session> session)
       api_(session_->api()),
       inputs_(session_->signature()->inputs),
       outputs_(session_->signature()->outputs),
-      stopper_([this] {
-        if (OrtStatus* status = api_->RunOptionsSetTerminate(run_options_.get())) api_->ReleaseStatus(status);
-      }),
+      stopper_(plugin::StopKind::kSticky,
+               [this] {
+                 if (OrtStatus* status = api_->RunOptionsSetTerminate(run_options_.get())) api_->ReleaseStatus(status);
+               }),
       watch_(stopper_) {
   OrtIoBinding* binding = nullptr;
   api_.check(api_->CreateIoBinding(session_->get(), &binding), "a binding");
@@ -53,7 +54,7 @@ const sp_tensor_info& Context::output_info(std::uint32_t index) const {
                                 std::to_string(index));
 }
 
-Owned<OrtValue> Context::make_value(const sp_tensor_info& info, void* data, const Shape& shape) const {
+Owned<OrtValue> Context::make_value(const sp_tensor_info& info, void* data, const plugin::Shape& shape) const {
   OrtValue* value = nullptr;
   const auto bytes = plugin::byte_count(info.dtype, shape);
   api_.check(api_->CreateTensorWithDataAsOrtValue(session_->memory(), data == nullptr ? g_nothing : data, *bytes,
@@ -120,7 +121,7 @@ void Context::plan() {
     key_.push_back(static_cast<std::int64_t>(inputs_[i].shape.size()));
     key_.insert(key_.end(), inputs_[i].shape.begin(), inputs_[i].shape.end());
   }
-  const Shapes known = session_->known_shapes(key_);
+  const plugin::Shapes known = session_->shapes().foretell(key_);
   any_fresh_ = false;
   for (std::uint32_t i = 0; i < outputs_.size(); ++i) {
     Output& output = outputs_[i];
@@ -168,8 +169,8 @@ void Context::run_once(const sp_token* token) {
     stopper_.begin();
     if (token != nullptr) watch_.begin(token);
     status = api_->RunWithBinding(session_->get(), run_options_.get(), binding_.get());
-    if (token != nullptr) watch_.end();
     stopped = stopper_.end();
+    if (token != nullptr) watch_.end();
     // The vendor's flag is sticky: it would end the next execution too.
     if (stopped) api_.check(api_->RunOptionsUnsetTerminate(run_options_.get()), "a flag that can be taken back");
     if (status != nullptr && stopped) {
@@ -190,11 +191,11 @@ void Context::collect() {
   for (std::size_t i = 0; i < count; ++i) finish(outputs_[i], static_cast<std::uint32_t>(i), values[i]);
   if (values != nullptr)
     api_.check(api_->AllocatorFree(allocator, static_cast<void*>(values)), "memory that can be freed");
-  Shapes shapes;
+  plugin::Shapes shapes;
   for (const Output& output : outputs_) shapes.emplace_back(output.shape);
-  session_->remember(key_, std::move(shapes));
+  session_->shapes().remember(key_, std::move(shapes));
   // The next execution can go straight into the caller's memory where the shape is now foretold.
-  const Shapes known = session_->known_shapes(key_);
+  const plugin::Shapes known = session_->shapes().foretell(key_);
   for (std::size_t i = 0; i < outputs_.size(); ++i)
     if (outputs_[i].mode == Mode::kFresh && known[i]) planned_ = false;
 }

@@ -32,7 +32,7 @@ class Context {
   struct Input {
     Owned<OrtValue> value = nothing<OrtValue>();
     void* data = nullptr;
-    Shape shape;
+    plugin::Shape shape;
   };
   /// How an output's memory is given to the vendor.
   enum class Mode {
@@ -47,13 +47,13 @@ class Context {
     Mode mode = Mode::kFresh;
     std::shared_ptr<OrtValue> value;  ///< what holds the result; null where it was copied to the caller
     void* result = nullptr;
-    Shape shape, strides;  ///< of the last result
+    plugin::Shape shape, strides;  ///< of the last result
     bool ready = false;
   };
 
   const sp_tensor_info& input_info(std::uint32_t index) const;
   const sp_tensor_info& output_info(std::uint32_t index) const;
-  Owned<OrtValue> make_value(const sp_tensor_info& info, void* data, const Shape& shape) const;
+  Owned<OrtValue> make_value(const sp_tensor_info& info, void* data, const plugin::Shape& shape) const;
   void bind(std::uint32_t index);
   void plan();
   void run_once(const sp_token* token);
@@ -66,7 +66,7 @@ class Context {
   Owned<OrtRunOptions> run_options_ = nothing<OrtRunOptions>();
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
-  ShapeKey key_;
+  plugin::ShapeKey key_;
   bool planned_ = false;  ///< bindings and shapes are as at the last plan()
   bool any_fresh_ = true;
   plugin::Stopper stopper_;

@@ -12,8 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 using plugin::Failure;
 
-constexpr std::size_t kRememberedShapes = 1024;
-
 /// The library keeps one environment for the process and the logger of whoever came first, so the logger asks here
 /// which hosts are open. Never destroyed: the library may log while the process ends.
 struct LogRelay {
@@ -101,8 +99,7 @@ Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, 
       model_(model),
       options_(options),
       scratch_(options.text("scratch").empty() ? default_scratch() : options.text("scratch")),
-      scan_(plugin::scan_onnx(model, kWho)),
-      value_dependent_(plugin::shapes_depend_on_values(scan_)) {
+      scan_(plugin::scan_onnx(model, kWho)) {
   if (options_.flag("inspect")) profile_ = std::make_unique<ProfileFile>(scratch_);
   session_ = create(profile_.get());
   if (profile_) {
@@ -123,6 +120,7 @@ Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, 
   for (std::size_t i = 0; i < inputs; ++i) input_specs.push_back(describe_tensor(i, true));
   for (std::size_t i = 0; i < outputs; ++i) output_specs.push_back(describe_tensor(i, false));
   signature_ = std::make_unique<plugin::SignatureStorage>(input_specs, output_specs);
+  shapes_ = std::make_unique<plugin::ShapeMemory>(*signature(), plugin::shapes_depend_on_values(scan_));
 }
 
 Owned<OrtSessionOptions> Session::session_options(const ProfileFile* profile) const {
@@ -192,28 +190,6 @@ plugin::TensorSpec Session::describe_tensor(std::size_t index, bool input) const
     spec.shape[axis] = std::max<std::int64_t>(spec.shape[axis], -1);
   }
   return spec;
-}
-
-bool Session::proven(std::size_t output, const Shape& shape) const {
-  if (output < value_dependent_.size() && !value_dependent_[output]) return true;
-  // Declared in full and seen to be so. (A declaration alone proves nothing: the library only warns where it is wrong.)
-  const sp_tensor_info& info = *signature()->output[output];
-  return info.rank == static_cast<std::int32_t>(shape.size()) &&
-         std::equal(shape.begin(), shape.end(), info.shape, [](auto seen, auto declared) { return seen == declared; });
-}
-
-Shapes Session::known_shapes(const ShapeKey& key) const {
-  const std::lock_guard lock(shapes_mutex_);
-  const auto found = shapes_.find(key);
-  return found == shapes_.end() ? Shapes(signature()->outputs) : found->second;
-}
-
-void Session::remember(const ShapeKey& key, Shapes shapes) {
-  for (std::size_t i = 0; i < shapes.size(); ++i)
-    if (shapes[i] && !proven(i, *shapes[i])) shapes[i].reset();
-  const std::lock_guard lock(shapes_mutex_);
-  if (shapes_.size() >= kRememberedShapes) shapes_.clear();
-  shapes_[key] = std::move(shapes);
 }
 
 void Session::end_profile() {

@@ -2,7 +2,6 @@
 #pragma once
 #include <atomic>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +11,7 @@
 #include "onnxruntime/profile.h"
 #include "support/onnx_scan.h"
 #include "support/options.h"
+#include "support/shape_memory.h"
 #include "support/tensor.h"
 
 namespace speedster::onnxruntime {
@@ -32,11 +32,6 @@ class Runtime {
   Owned<OrtEnv> env_ = nothing<OrtEnv>();
 };
 
-/// Shapes of all inputs, one after another, each led by its rank; and the shapes of the outputs that came of them.
-using ShapeKey = std::vector<std::int64_t>;
-using Shape = std::vector<std::int64_t>;
-using Shapes = std::vector<std::optional<Shape>>;
-
 class Session {
  public:
   Session(std::shared_ptr<const Runtime> runtime, const std::filesystem::path& model,
@@ -48,11 +43,7 @@ class Session {
   OrtMemoryInfo* memory() const { return memory_.get(); }
   OrtAllocator* allocator() const { return allocator_; }
 
-  /// The output shapes that these input shapes gave before; nothing for an output whose shape may differ the next time:
-  /// only where the model's graph proves it, or its declaration and an execution agree, the shape is foretold.
-  Shapes known_shapes(const ShapeKey& key) const;
-  /// The shapes that an execution gave.
-  void remember(const ShapeKey& key, Shapes shapes);
+  plugin::ShapeMemory& shapes() { return *shapes_; }
 
   /// Runs `execution`; the first that succeeds runs alone and ends the profile.
   template <typename Execution>
@@ -77,22 +68,19 @@ class Session {
   Owned<OrtSession> create(const ProfileFile* profile) const;
   plugin::TensorSpec describe_tensor(std::size_t index, bool input) const;
   void end_profile();
-  bool proven(std::size_t output, const Shape& shape) const;
 
   std::shared_ptr<const Runtime> runtime_;
   std::filesystem::path model_;
   plugin::OptionValues options_;
   std::string scratch_;
   plugin::OnnxScan scan_;
-  std::vector<bool> value_dependent_;
   std::unique_ptr<ProfileFile> profile_;
   Owned<OrtSession> session_ = nothing<OrtSession>();
   Owned<OrtMemoryInfo> memory_ = nothing<OrtMemoryInfo>();
   OrtAllocator* allocator_ = nullptr;  // the library's own, never released
   std::unique_ptr<plugin::SignatureStorage> signature_;
 
-  mutable std::mutex shapes_mutex_;
-  std::map<ShapeKey, Shapes> shapes_;
+  std::unique_ptr<plugin::ShapeMemory> shapes_;
 
   std::atomic<bool> profiling_{false};
   mutable std::mutex profile_mutex_;

@@ -13,28 +13,37 @@
 
 namespace speedster::plugin {
 
-/// For vendors whose "stop" outlives the execution that it ends (it must be taken back), or must not come when nothing
-/// runs. `stop` is called at most once in an execution, never outside one; end() says whether it was.
+/// Whether a vendor remembers to stop once it was told, or only heeds what comes while it runs.
+enum class StopKind { kSticky, kHeededWhileRunning };
+
+/// Guards a vendor's "stop", which may outlive the execution that it ends (and must be taken back), or be lost in the
+/// moment before the vendor begins. `stop` is never called outside an execution; end() says whether it was called.
 class Stopper {
  public:
-  explicit Stopper(std::function<void()> stop) : stop_(std::move(stop)) {}
+  Stopper(StopKind kind, std::function<void()> stop) : kind_(kind), stop_(std::move(stop)) {}
 
   void begin() { state_.store(kRunning); }
   /// True where this execution was told to stop. After it returns, `stop` is not running.
   bool end() {
     if (state_.exchange(kIdle) != kStopped) return false;
-    const std::lock_guard wait(mutex_);  // whoever is inside stop() is done
+    const std::lock_guard wait(mutex_);  // whoever is inside request() is done
     return true;
   }
-  /// Any thread; no effect where nothing runs.
+  /// Any thread; no effect where nothing runs. Where the vendor may miss it, returns when the execution has ended.
   void request() {
     const std::lock_guard lock(mutex_);
     int expected = kRunning;
-    if (state_.compare_exchange_strong(expected, kStopped)) stop_();
+    if (!state_.compare_exchange_strong(expected, kStopped)) return;
+    stop_();
+    while (kind_ == StopKind::kHeededWhileRunning && state_.load() == kStopped) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      stop_();
+    }
   }
 
  private:
   enum : int { kIdle, kRunning, kStopped };
+  StopKind kind_;
   std::function<void()> stop_;
   std::mutex mutex_;
   std::atomic<int> state_{kIdle};
@@ -62,7 +71,7 @@ class TokenWatch {
     if (!thread_.joinable()) thread_ = std::thread([this] { watch(); });
     changed_.notify_all();
   }
-  /// After it returns the token is not looked at again.
+  /// After it returns the token is not looked at again. Call it after Stopper::end(), for which the watcher may wait.
   void end() {
     const std::lock_guard lock(mutex_);
     token_ = nullptr;
@@ -78,7 +87,7 @@ class TokenWatch {
       }
       if (token_cancelled(token_)) {
         token_ = nullptr;
-        stopper_.request();
+        stopper_.request();  // locked, so that it cannot reach a later execution
         continue;
       }
       changed_.wait_for(lock, std::chrono::milliseconds(1));
