@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/digest.h"
 #include "base/text.h"
 #include "job/job.h"
 #include "onnx/model.h"
 #include "optimize/save.h"
 #include "search/search.h"
+#include "toolchain/toolchain.h"
 
 namespace speedster {
 namespace {
@@ -231,7 +233,7 @@ class Optimization {
     // Cancelled with nothing confirmed: there is nothing to package, and what was found out is in the journal.
     const bool nothing = outcome.report.outcome == "cancelled";
     if (!request_.output.empty() && !nothing) {
-      SPEEDSTER_TRY(optimize::save(session_, outcome));
+      SPEEDSTER_TRY(saving::save(session_, outcome));
     }
     outcome.report.seconds = now_seconds() - session_.started;
     session_.tell();

@@ -4,11 +4,12 @@
 
 #include <ctime>
 
+#include "base/digest.h"
 #include "base/text.h"
+#include "package/samples.h"
 #include "package/writer.h"
-#include "tensor/safetensors.h"
 
-namespace speedster::optimize {
+namespace speedster::saving {
 namespace {
 
 using search::Candidate;
@@ -71,33 +72,27 @@ class Payloads {
 Json measured(const search::Session& session, const CandidateRow& row) {
   return {{"fingerprint", session.fingerprint}, {"processor", session.machine.model}, {"codename", session.machine.codename},
           {"latency_seconds", figure(row.latency_median)}, {"speedup", figure(row.speedup)}, {"drop", figure(row.drop)},
+          {"sample_relative_l2", json_from_number(row.relative_l2)},
           {"peak_memory_bytes", row.peak_memory_bytes}, {"threads", row.threads}};
 }
 
-Result<void> add_samples(package::PackageWriter& writer, const search::Session& session, const search::Outcome& outcome,
+Result<void> add_samples(package::PackageWriter& writer, const search::Session& session, search::Outcome& outcome,
                          package::EntryPoint& entry) {
   if (outcome.expected.empty()) return {};
-  std::vector<SafetensorsWriter::Declaration> declarations;
-  std::vector<std::span<const std::byte>> data;
-  for (std::size_t i = 0; i < outcome.expected.size(); ++i) {
-    const search::ExpectedSample& expected = outcome.expected[i];
+  std::vector<package::SampleToPack> samples;
+  for (search::ExpectedSample& expected : outcome.expected) {
+    package::SampleToPack sample;
     SPEEDSTER_ASSIGN(const auto inputs, session.store.sample(expected.sample));
-    for (std::size_t k = 0; k < inputs.size(); ++k) {
-      declarations.push_back({"input." + session.signature.inputs[k].name + "." + std::to_string(i), inputs[k].dtype,
-                              Shape(inputs[k].shape.begin(), inputs[k].shape.end())});
-      data.emplace_back(static_cast<const std::byte*>(inputs[k].data), inputs[k].bytes());
-    }
-    for (std::size_t k = 0; k < expected.outputs.size(); ++k) {
-      const Tensor& output = expected.outputs[k];
-      declarations.push_back({"output." + session.signature.outputs[k].name + "." + std::to_string(i), output.dtype(), output.shape()});
-      data.emplace_back(static_cast<const std::byte*>(output.data()), output.bytes());
-    }
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      sample.inputs.push_back({session.signature.inputs[i].name,
+                               Tensor::from<std::byte>(inputs[i].dtype, Shape(inputs[i].shape.begin(), inputs[i].shape.end()),
+                                                       {static_cast<const std::byte*>(inputs[i].data), inputs[i].bytes()})});
+    for (std::size_t i = 0; i < expected.outputs.size(); ++i)
+      sample.outputs.push_back({session.signature.outputs[i].name, std::move(expected.outputs[i])});
+    samples.push_back(std::move(sample));
   }
   const fs::path file = session.work / "samples.safetensors";
-  SPEEDSTER_ASSIGN(SafetensorsWriter tensors,
-                   SafetensorsWriter::create(file, declarations, {{"samples", std::to_string(outcome.expected.size())}}));
-  for (const auto& bytes : data) SPEEDSTER_TRY(tensors.append(bytes));
-  SPEEDSTER_TRY(tensors.finish());
+  SPEEDSTER_TRY(package::write_samples(file, samples));
   entry.samples = "samples/main.safetensors";
   return writer.add_file(file, entry.samples);
 }
@@ -135,4 +130,4 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
   return {};
 }
 
-}  // namespace speedster::optimize
+}  // namespace speedster::saving

@@ -13,6 +13,7 @@ class Preparation {
   Result<void> run() {
     for (const compiler::StepSpec& step : candidate_.recipe.steps) {
       if (step.step == "quantize-static") {
+        SPEEDSTER_TRY(apply({"simplify", "", Json::object()}));
         SPEEDSTER_TRY(calibrate(step));
       }
       SPEEDSTER_TRY(apply(step));
@@ -76,6 +77,14 @@ class Preparation {
     return {};
   }
 
+  /// Int8 that was judged with VNNI needs it: without it, 8-bit products saturate.
+  std::vector<std::string> needed_isa() const {
+    if (!candidate_.recipe.requested_precision.ends_with("int8") || !session_.machine.has_vnni()) return {};
+    for (const char* name : {"avx512_vnni", "avx_vnni"})
+      if (session_.machine.isa.contains(std::string_view(name))) return {name};
+    return {"amx_int8"};
+  }
+
   Result<void> compile() {
     const compiler::Recipe& recipe = candidate_.recipe;
     job::JobRequest job = request("compile", "compile");
@@ -84,6 +93,7 @@ class Preparation {
                    {"load", Json::object()}, {"precision", recipe.requested_precision}, {"techniques", recipe.techniques},
                    {"threads", recipe.vendor_defaults ? 0 : session_.threads}, {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
+    job.options["needs_isa"] = needed_isa();
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     candidate_.package = result.directory / "out" / "package";
     SPEEDSTER_ASSIGN(package::LoadedManifest loaded, package::read_manifest(candidate_.package));

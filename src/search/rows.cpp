@@ -1,6 +1,7 @@
 #include "search/rows.h"
 
 #include <fmt/format.h>
+#include <speedster/version.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr const char* kWho = "journal";
 
-Figure figure_of(const measure::Interval& interval) { return {interval.value, interval.low, interval.high}; }
 
 Json interval_to_json(const measure::Interval& interval) {
   return {json_from_number(interval.value), json_from_number(interval.low), json_from_number(interval.high)};

@@ -5,6 +5,7 @@
 #include <deque>
 #include <thread>
 
+#include "base/digest.h"
 #include "base/text.h"
 #include "onnx/model.h"
 #include "search/availability.h"

@@ -1,0 +1,344 @@
+#include "search/contest.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "measure/choice.h"
+#include "measure/statistics.h"
+#include "samples/batch.h"
+#include "search/rows.h"
+
+namespace speedster::search {
+namespace {
+
+// A tail of 300 calls is measured only where it takes at most this long for one candidate.
+constexpr double kTailSeconds = 8;
+constexpr int kTailCalls = 300;
+
+measure::Policy policy_of(const Session& session) {
+  measure::Policy policy;
+  policy.block.concurrency = session.request->concurrency;
+  policy.seed = session.request->seed;
+  return policy;
+}
+
+TimingContext timing_of(const Session& session) {
+  TimingContext context;
+  context.supervisor = session.supervisor.get();
+  context.cancel = session.cancel;
+  context.deadline = session.deadline;
+  // Several real samples, but not so many that copying them in costs more than timing them.
+  const auto& pool = session.split.search;
+  for (std::size_t i = 0; i < std::min<std::size_t>(pool.size(), 16); ++i) context.samples.push_back(pool[i * pool.size() / 16 % pool.size()]);
+  return context;
+}
+
+measure::Entrant entrant_of(const Session& session, const Candidate& candidate, const std::string& purpose) {
+  measure::Entrant entrant;
+  entrant.name = candidate.digest;
+  entrant.load = load_served(timing_of(session), session.serve_spec(candidate, purpose), candidate.notes);
+  if (candidate.searched) entrant.drop = std::max(0.0, candidate.searched->value);
+  if (candidate.judged) entrant.drop = std::max(0.0, candidate.judged->value);
+  entrant.memory = static_cast<double>(candidate.row.peak_memory_bytes);
+  entrant.size = static_cast<double>(candidate.row.model_bytes);
+  if (candidate.row.race_latency) entrant.call_seconds = *candidate.row.race_latency;
+  if (candidate.row.load_seconds) entrant.load_seconds = *candidate.row.load_seconds;
+  return entrant;
+}
+
+Json race_to_json(const measure::RaceResult& result) {
+  Json rows = Json::object();
+  for (const measure::RaceRow& row : result.rows)
+    rows[row.name] = {{"fate", static_cast<int>(row.fate)}, {"reason", row.reason}, {"estimate", row.estimate},
+                      {"load_seconds", row.load_seconds}};
+  return {{"rows", rows}, {"rounds", result.rounds}, {"dropped_rounds", result.dropped_rounds}, {"noise_floor", result.noise_floor},
+          {"original_seconds", result.original_seconds}, {"original_load_seconds", result.original_load_seconds}, {"busy", result.busy}};
+}
+
+measure::RaceResult race_from_json(const Json& json) {
+  measure::RaceResult result;
+  for (const auto& [name, row] : json.at("rows").items()) {
+    measure::RaceRow made;
+    made.name = name;
+    made.fate = static_cast<measure::RaceFate>(row.value("fate", 0));
+    made.reason = row.value("reason", std::string());
+    made.estimate = row.value("estimate", 0.0);
+    made.load_seconds = row.value("load_seconds", 0.0);
+    if (made.fate == measure::RaceFate::kFailed) made.error = Error(ErrorKind::kVendor, made.reason);
+    result.rows.push_back(std::move(made));
+  }
+  result.rounds = json.value("rounds", 0);
+  result.dropped_rounds = json.value("dropped_rounds", 0);
+  result.noise_floor = json.value("noise_floor", 0.0);
+  result.original_seconds = json.value("original_seconds", 0.0);
+  result.original_load_seconds = json.value("original_load_seconds", 0.0);
+  result.busy = json.value("busy", false);
+  return result;
+}
+
+/// Names a set of entrants, whatever their order.
+std::string subject_of(const std::string& kind, const Candidate& original, const std::vector<std::string>& digests) {
+  std::set<std::string> sorted(digests.begin(), digests.end());
+  return kind + ":" + original.digest + ":" + join(sorted, ",");
+}
+
+/// The stored race of these entrants, or a new one.
+Result<measure::RaceResult> race_or_recall(Session& session, const std::string& kind, const Candidate& original,
+                                           std::vector<measure::Entrant> entrants, const measure::Policy& policy) {
+  std::vector<std::string> digests;
+  for (const measure::Entrant& entrant : entrants) digests.push_back(entrant.name);
+  const std::string subject = subject_of(kind, original, digests);
+  if (const auto known = session.journal->find("race", subject)) return race_from_json(*known);
+  if (session.stopping()) {
+    measure::RaceResult none;
+    for (const std::string& digest : digests) none.rows.push_back({digest, measure::RaceFate::kNotReached, "time", {}, 0, 0});
+    return none;
+  }
+  auto told = now_seconds();
+  SPEEDSTER_ASSIGN(measure::RaceResult result,
+                   measure::race(entrant_of(session, original, "race"), std::move(entrants), policy,
+                                 machine_foreign_share(session.machine.usable_cores), session.deadline, session.cancel,
+                                 [&](const measure::RaceResult&) {
+                                   if (now_seconds() - told < 0.5) return;
+                                   told = now_seconds();
+                                   session.tell();
+                                 }));
+  SPEEDSTER_TRY(session.journal->record("race", subject, race_to_json(result)));
+  return result;
+}
+
+void apply(const measure::RaceRow& row, Candidate& candidate, bool excluded) {
+  if (row.estimate > 0) candidate.row.race_latency = row.estimate;
+  if (row.load_seconds > 0) candidate.row.load_seconds = row.load_seconds;
+  switch (row.fate) {
+    case measure::RaceFate::kFailed:
+      retire(candidate, CandidateFate::kFailed, row.error ? row.error->full_message() : row.reason);
+      break;
+    case measure::RaceFate::kSlower: case measure::RaceFate::kFarSlower:
+      if (!excluded) retire(candidate, CandidateFate::kSlower, row.reason);
+      break;
+    case measure::RaceFate::kNotReached:
+      if (!excluded) retire(candidate, CandidateFate::kNotTried, "time: the budget ended before it was timed");
+      break;
+    case measure::RaceFate::kFinalist: break;
+  }
+}
+
+const measure::RaceRow* row_of(const measure::RaceResult& result, const std::string& digest) {
+  for (const measure::RaceRow& row : result.rows)
+    if (row.name == digest) return &row;
+  return nullptr;
+}
+
+/// Latency, speed-up, percentiles, throughput, memory and load time of a confirmed candidate.
+void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate& candidate, double batch) {
+  CandidateRow& out = candidate.row;
+  if (row.loads.empty()) return;
+  out.latency_median = Figure{row.latency.value, row.latency.low, row.latency.high};
+  out.speedup = Figure{row.speedup.value, row.speedup.low, row.speedup.high};
+  if (!row.calls.empty()) {
+    out.latency_p90 = measure::percentile(row.calls, 0.90);
+    if (const auto interval = measure::percentile_interval(row.calls, 0.90)) out.latency_p90_interval = {interval->low, interval->high};
+  }
+  const double per_second = batch * session.request->concurrency;
+  if (row.latency.value > 0 && row.latency.low > 0)
+    out.throughput = Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
+  if (!row.load_seconds.empty()) out.load_seconds = measure::median(row.load_seconds);
+  out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
+}
+
+double batch_size(const Session& session) {
+  const auto axes = samples::batch_axes(session.signature, session.request->shapes);
+  if (!axes.ok()) return 1;
+  for (const samples::BatchAxis& axis : *axes)
+    if (axis.axis) return static_cast<double>(axis.size);
+  return 1;
+}
+
+/// p99 of a closed loop of single calls, where it does not take too long.
+Result<void> add_tail(Session& session, Candidate& candidate) {
+  if (!candidate.row.latency_median || candidate.row.latency_median->value * kTailCalls > kTailSeconds || session.stopping()) return {};
+  std::vector<double> calls;
+  if (const auto known = session.journal->find("tail", candidate.digest)) {
+    calls = known->get<std::vector<double>>();
+  } else {
+    const TimingContext context = timing_of(session);
+    SPEEDSTER_ASSIGN(ServedPackage child, ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"),
+                                                               session.deadline, session.cancel));
+    child.watch_memory(false);
+    SPEEDSTER_ASSIGN(calls, child.tail(kTailCalls, context.samples, session.deadline, session.cancel));
+    SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
+  }
+  candidate.row.latency_p90 = measure::percentile(calls, 0.90);
+  if (const auto interval = measure::percentile_interval(calls, 0.90)) candidate.row.latency_p90_interval = {interval->low, interval->high};
+  if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = *p99;
+  if (const auto interval = measure::percentile_interval(calls, 0.99)) candidate.row.latency_p99_interval = {interval->low, interval->high};
+  return {};
+}
+
+/// Who wins among those that may, from the confirmation's loads; sets the fates of the finalists.
+void choose_winner(const measure::Policy& policy, std::vector<Candidate>& candidates, const std::vector<measure::Entrant>& entrants,
+                   Contest& contest) {
+  measure::Confirmation& confirmation = *contest.confirmation;
+  const measure::ConfirmRow& baseline = confirmation.rows.back();
+  std::vector<measure::Standing> standings;
+  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
+    const measure::ConfirmRow& row = confirmation.rows[i];
+    const bool failed = row.verdict == "failed" || row.loads.empty();
+    standings.push_back({&entrants[i], row.loads, failed, row.verdict == "slower" && row.loads.size() < baseline.loads.size()});
+  }
+  measure::Entrant original;
+  original.name = "original";
+  const measure::Variance expected{policy.load_sd * policy.load_sd, policy.expectation_df};
+  const measure::Choice choice = measure::choose(standings, {&original, baseline.loads, false, false}, expected, policy);
+  confirmation.undecided = choice.undecided;
+  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
+    Candidate& candidate = candidates[contest.finalists[i]];
+    CandidateRow& row = candidate.row;
+    if (standings[i].failed) {
+      retire(candidate, CandidateFate::kFailed, confirmation.rows[i].error ? confirmation.rows[i].error->full_message() : "not confirmed");
+      continue;
+    }
+    const bool faster = row.speedup && row.speedup->low.value_or(0) > 1;
+    const std::string times = row.speedup ? short_number(row.speedup->value) + " times the original's speed" : "";
+    if (choice.winner == i) {
+      row.fate = CandidateFate::kWinner;
+      row.reason = times + (choice.undecided ? ", the fastest estimate; not separated from others" : "");
+    } else if (!faster) {
+      row.fate = CandidateFate::kSlowerThanOriginal;
+      row.reason = times + "; not faster with confidence";
+    } else if (choice.relations[i] == measure::Relation::kEquivalent) {
+      row.fate = CandidateFate::kEquivalent;
+      row.reason = times + "; equivalent to the winner, which is safer";
+    } else if (choice.relations[i] == measure::Relation::kSlower) {
+      row.fate = CandidateFate::kSlower;
+      row.reason = times + "; slower than the winner";
+    } else {
+      row.fate = CandidateFate::kUndecided;
+      row.reason = times + "; not separated from the winner";
+    }
+  }
+}
+
+}  // namespace
+
+Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
+                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded) {
+  Contest contest;
+  const measure::Policy policy = policy_of(session);
+  std::vector<measure::Entrant> entrants;
+  for (const std::size_t index : contenders) entrants.push_back(entrant_of(session, candidates[index], "race"));
+  const bool with_defaults = !defaults.package.empty();
+  if (with_defaults) entrants.push_back(entrant_of(session, defaults, "race"));
+  SPEEDSTER_ASSIGN(contest.race, race_or_recall(session, "contenders", original, std::move(entrants), policy));
+  if (contest.race.original_seconds > 0) {
+    original.row.race_latency = contest.race.original_seconds;
+    original.row.load_seconds = contest.race.original_load_seconds;
+  }
+  for (const std::size_t index : contenders)
+    if (const auto* row = row_of(contest.race, candidates[index].digest)) {
+      apply(*row, candidates[index], false);
+      if (!candidates[index].out) contest.finalists.push_back(index);
+    }
+  if (with_defaults) {
+    const auto* row = row_of(contest.race, defaults.digest);
+    if (row != nullptr && row->estimate > 0) {
+      defaults.row.race_latency = row->estimate;
+      contest.baseline_is_defaults = contest.race.original_seconds > 0 && row->estimate < contest.race.original_seconds;
+    }
+  }
+  std::stable_sort(contest.finalists.begin(), contest.finalists.end(), [&](std::size_t a, std::size_t b) {
+    return candidates[a].row.race_latency.value_or(HUGE_VAL) < candidates[b].row.race_latency.value_or(HUGE_VAL);
+  });
+  if (contest.finalists.size() > static_cast<std::size_t>(policy.finalists)) {
+    for (std::size_t i = static_cast<std::size_t>(policy.finalists); i < contest.finalists.size(); ++i)
+      retire(candidates[contest.finalists[i]], CandidateFate::kSlower, "not among the fastest " + std::to_string(policy.finalists) + " of the race");
+    contest.finalists.resize(static_cast<std::size_t>(policy.finalists));
+  }
+
+  // What the budget excludes is timed for its price, apart, so that it does not lead the race.
+  if (!excluded.empty() && !session.stopping()) {
+    measure::Policy one_look = policy;
+    one_look.looks = {1};
+    std::vector<measure::Entrant> priced;
+    for (const std::size_t index : excluded) priced.push_back(entrant_of(session, candidates[index], "race"));
+    auto prices = race_or_recall(session, "excluded", original, std::move(priced), one_look);
+    if (!prices.ok()) {
+      if (!session.stopping()) return std::move(prices).error();
+    } else {
+      double best = contest.race.original_seconds;
+      for (const std::size_t index : contest.finalists) best = std::min(best, candidates[index].row.race_latency.value_or(best));
+      for (const std::size_t index : excluded) {
+        const auto* row = row_of(*prices, candidates[index].digest);
+        if (row == nullptr) continue;
+        apply(*row, candidates[index], true);
+        if (row->estimate <= 0 || candidates[index].out || row->estimate >= best || session.store.random()) continue;
+        best = row->estimate;
+        contest.priced = index;
+      }
+    }
+  }
+  return contest;
+}
+
+Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
+                           Contest& contest) {
+  const measure::Policy policy = policy_of(session);
+  Candidate& baseline = contest.baseline_is_defaults ? defaults : original;
+  std::vector<std::size_t> all = contest.finalists;
+  if (contest.priced) all.push_back(*contest.priced);
+  std::vector<measure::Entrant> entrants;
+  std::vector<std::string> digests;
+  for (const std::size_t index : all) {
+    entrants.push_back(entrant_of(session, candidates[index], "confirm"));
+    digests.push_back(candidates[index].digest);
+  }
+  const std::string subject = subject_of("confirm", baseline, digests);
+  if (const auto known = session.journal->find("confirm", subject)) contest.confirmation = confirmation_from_json(*known);
+  if (!contest.confirmation) {
+    if (session.stopping()) return {};
+    auto told = now_seconds();
+    auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
+                                      machine_foreign_share(session.machine.usable_cores), session.deadline, session.cancel,
+                                      [&](const measure::Confirmation&) {
+                                        if (now_seconds() - told < 0.5) return;
+                                        told = now_seconds();
+                                        session.tell();
+                                      });
+    if (!confirmed.ok()) {
+      if (session.stopping()) return {};
+      return std::move(confirmed).error();
+    }
+    contest.confirmation = *std::move(confirmed);
+    // What an interruption cut short is not the last word: only a whole confirmation is remembered.
+    if (!session.cancel.cancelled())
+      SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*contest.confirmation)));
+  }
+  // The journal may have them in another order.
+  std::vector<measure::ConfirmRow> rows;
+  for (const std::string& digest : digests)
+    for (const measure::ConfirmRow& row : contest.confirmation->rows)
+      if (row.name == digest) rows.push_back(row);
+  rows.push_back(contest.confirmation->rows.back());
+  if (rows.size() != all.size() + 1)
+    return Error(ErrorKind::kInternal, "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
+  contest.confirmation->rows = std::move(rows);
+
+  const double batch = batch_size(session);
+  for (std::size_t i = 0; i < all.size(); ++i) fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
+  fill_row(session, contest.confirmation->rows.back(), baseline, batch);
+  baseline.row.speedup = Figure{1, 1.0, 1.0};
+  choose_winner(policy, candidates, entrants, contest);
+  for (const std::size_t index : contest.finalists)
+    if (candidates[index].row.fate == CandidateFate::kWinner) {
+      session.progress.best = candidates[index].recipe.name;
+      session.progress.best_speedup = candidates[index].row.speedup ? candidates[index].row.speedup->value : 0;
+      // A tail that fails is no reason to lose the winner: its percentiles stay a dash.
+      if (auto added = add_tail(session, candidates[index]); !added.ok()) session.log.warning(added.error().full_message());
+    }
+  if (auto added = add_tail(session, baseline); !added.ok()) session.log.warning(added.error().full_message());
+  return {};
+}
+
+}  // namespace speedster::search

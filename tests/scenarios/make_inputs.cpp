@@ -1,0 +1,59 @@
+// Writes the model and the samples of a scenario: make_inputs MODEL SAMPLES FOLDER
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "support/models.h"
+#include "tensor/safetensors.h"
+
+namespace {
+
+using speedster::DType;
+using speedster::NamedTensor;
+using speedster::Shape;
+using speedster::Tensor;
+
+/// One row a sample.
+NamedTensor rows(const std::string& name, Shape shape, std::uint64_t seed) {
+  std::size_t count = 1;
+  for (const auto d : shape) count *= static_cast<std::size_t>(d);
+  const auto values = speedster::testing::uniform(count, seed);
+  return {name, Tensor::from<float>(DType::kFloat32, std::move(shape), values)};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: make_inputs mlp|small_cnn|attention SAMPLES FOLDER\n");
+    return 2;
+  }
+  const std::string kind = argv[1];
+  const std::int64_t samples = std::atoll(argv[2]);
+  const std::filesystem::path folder = argv[3];
+  namespace models = speedster::testing::models;
+  std::vector<NamedTensor> data;
+  bool saved = false;
+  const std::string file = (folder / "model.onnx").string();
+  if (kind == "mlp") {
+    models::mlp().save(file);
+    data.push_back(rows("x", {samples, 16}, 101));
+    saved = true;
+  } else if (kind == "small_cnn") {
+    models::small_cnn().save(file);
+    data.push_back(rows("images", {samples, 3, 16, 16}, 102));
+    saved = true;
+  } else if (kind == "attention") {
+    models::attention().save(file);
+    data.push_back(rows("tokens", {samples, 6, 8}, 103));
+    saved = true;
+  }
+  if (!saved) {
+    std::fprintf(stderr, "[make_inputs] expected mlp, small_cnn or attention, got %s\n", kind.c_str());
+    return 2;
+  }
+  const auto written = speedster::write_safetensors(folder / "samples.safetensors", data);
+  if (!written.ok()) std::fprintf(stderr, "%s\n", written.error().full_message().c_str());
+  return written.ok() ? 0 : 1;
+}

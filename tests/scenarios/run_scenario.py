@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Runs one scenario: whole searches on the reference backend, described as text.
+
+usage: run_scenario.py BIN_DIR MAKE_INPUTS SCENARIO
+
+A scenario is a list of lines; '#' begins a comment. What makes the search:
+  model KIND | samples N            the model and how many samples (make_inputs)
+  original KEY=VALUE…               the original's load options on the reference backend
+  candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision
+  run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS
+  kill SECONDS ARGS…                the same, SIGKILL after SECONDS; then no process of it may be left within 3 s
+  interrupt SECONDS ARGS…           the same, SIGINT after SECONDS
+  speedster ARGS…                   another command; OUT stands for the package
+  corrupt FILE                      flips a byte of a file of the package
+What is expected of the last run:
+  exit CODE | outcome TEXT | winner NAME | no-winner | within SECONDS
+  fate NAME FATE | reason NAME TEXT | repro NAME | stderr TEXT | stdout TEXT
+  package | no-package | note TEXT | undecided | decided
+"""
+
+import json
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+
+class Failure(Exception):
+    pass
+
+
+class Scenario:
+    def __init__(self, bin_dir: str, make_inputs: str, folder: pathlib.Path) -> None:
+        self.command = str(pathlib.Path(bin_dir) / "speedster")
+        self.make_inputs = make_inputs
+        self.folder = folder
+        self.kind, self.samples = "mlp", 64
+        self.original: dict[str, str] = {}
+        self.candidates: list[dict] = []
+        self.report: dict = {}
+        self.exit, self.seconds, self.stderr, self.stdout = 0, 0.0, "", ""
+        self.env = dict(os.environ)
+        for name in ("CACHE", "STATE", "DATA"):
+            self.env[f"SPEEDSTER_{name}_DIR"] = str(folder / name.lower())
+        self.made = False
+
+    # What makes the search.
+
+    def make(self) -> None:
+        if self.made:
+            return
+        subprocess.run([self.make_inputs, self.kind, str(self.samples), str(self.folder)], check=True)
+        plan = {"original": {"name": "original", "backend": "reference", "options": self.original},
+                "candidates": self.candidates}
+        (self.folder / "candidates.json").write_text(json.dumps(plan))
+        self.made = True
+
+    def optimize_argv(self, arguments: list[str]) -> list[str]:
+        self.make()
+        return [self.command, "optimize", "model.onnx", "--data", "samples.safetensors",
+                "--candidates", "candidates.json", "-o", "out.speedster", "--threads", "1", "--json", *arguments]
+
+    def start(self, argv: list[str]) -> subprocess.Popen:
+        return subprocess.Popen(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def finish(self, process: subprocess.Popen, begin: float, timeout: float = 180) -> None:
+        try:
+            self.stdout, self.stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Failure("the command did not end")
+        self.seconds, self.exit = time.monotonic() - begin, process.returncode
+        self.report = {}
+        try:
+            self.report = json.loads(self.stdout)
+        except ValueError:
+            pass
+
+    def do_run(self, arguments: list[str]) -> None:
+        begin = time.monotonic()
+        self.finish(self.start(self.optimize_argv(arguments)), begin)
+
+    def do_speedster(self, arguments: list[str]) -> None:
+        begin = time.monotonic()
+        arguments = ["out.speedster" if a == "OUT" else a for a in arguments]
+        self.finish(self.start([self.command, *arguments]), begin)
+
+    def do_interrupt(self, arguments: list[str]) -> None:
+        begin = time.monotonic()
+        process = self.start(self.optimize_argv(arguments[1:]))
+        time.sleep(float(arguments[0]))
+        process.send_signal(signal.SIGINT)
+        self.finish(process, begin)
+
+    def do_kill(self, arguments: list[str]) -> None:
+        process = self.start(self.optimize_argv(arguments[1:]))
+        time.sleep(float(arguments[0]))
+        if process.poll() is not None:
+            raise Failure(f"the search ended before it was killed: {process.communicate()}")
+        if not self.descendants():
+            raise Failure("the search had no children to leave behind")
+        process.kill()
+        process.communicate()
+        deadline = time.monotonic() + 3
+        while self.descendants():
+            if time.monotonic() > deadline:
+                raise Failure(f"processes are left: {self.descendants()}")
+            time.sleep(0.05)
+
+    def descendants(self) -> list[str]:
+        """Every process that carries this scenario's cache folder in its environment."""
+        mark = f"SPEEDSTER_CACHE_DIR={self.folder}/cache".encode()
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    if mark in (entry / "environ").read_bytes() and b"worker" in (entry / "cmdline").read_bytes():
+                        found.append(entry.name + " " + (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                except OSError:
+                    continue
+        return found
+
+    def do_corrupt(self, arguments: list[str]) -> None:
+        file = next(iter(sorted((self.folder / "out.speedster").glob(arguments[0]))))
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+
+    # What is expected.
+
+    def row(self, name: str) -> dict:
+        for row in self.report.get("candidates", []):
+            if row["name"] == name:
+                return row
+        raise Failure(f"no candidate {name} in the report: {self.stdout[-2000:]} {self.stderr[-2000:]}")
+
+    def expect(self, what: str, arguments: list[str]) -> None:
+        text = " ".join(arguments)
+        checks = {
+            "exit": lambda: (self.exit, int(text)),
+            "outcome": lambda: (self.report.get("outcome"), text),
+            "winner": lambda: (self.winner(), text),
+            "no-winner": lambda: (self.winner(), None),
+            "fate": lambda: (self.row(arguments[0])["fate"], " ".join(arguments[1:])),
+            "package": lambda: ((self.folder / "out.speedster" / "manifest.json").exists(), True),
+            "no-package": lambda: ((self.folder / "out.speedster").exists(), False),
+            "undecided": lambda: (self.report.get("undecided"), True),
+            "decided": lambda: (self.report.get("undecided"), False),
+        }
+        if what in checks:
+            got, expected = checks[what]()
+            if got != expected:
+                raise Failure(f"expected {expected!r}, got {got!r}")
+        elif what == "within":
+            if self.seconds > float(text):
+                raise Failure(f"took {self.seconds:.1f} s")
+        elif what in ("stderr", "stdout"):
+            if text not in getattr(self, what):
+                raise Failure(f"not in {getattr(self, what)[-2000:]!r}")
+        elif what == "reason":
+            if " ".join(arguments[1:]) not in self.row(arguments[0])["reason"]:
+                raise Failure(f"got reason {self.row(arguments[0])['reason']!r}")
+        elif what == "note":
+            if not any(text in note for note in self.report.get("notes", [])):
+                raise Failure(f"got notes {self.report.get('notes')}")
+        elif what == "repro":
+            folder = pathlib.Path(self.row(text).get("job_directory") or "/nonexistent")
+            if not (folder / "repro.sh").exists():
+                raise Failure(f"no repro.sh in {folder}")
+        else:
+            raise Failure("unknown word")
+
+    def winner(self) -> str | None:
+        index = self.report.get("winner")
+        if isinstance(index, int):
+            return self.report["candidates"][index]["name"]
+        return index
+
+    def line(self, words: list[str]) -> None:
+        what, arguments = words[0], words[1:]
+        if what == "model":
+            self.kind = arguments[0]
+        elif what == "samples":
+            self.samples = int(arguments[0])
+        elif what == "original":
+            self.original = dict(a.split("=", 1) for a in arguments)
+        elif what == "candidate":
+            options = dict(a.split("=", 1) for a in arguments[1:])
+            self.candidates.append({"name": arguments[0], "backend": "reference",
+                                    "precision": options.get("precision", "fp32"), "options": options})
+        elif what in ("run", "kill", "interrupt", "speedster", "corrupt"):
+            getattr(self, "do_" + what)(arguments)
+        else:
+            self.expect(what, arguments)
+
+
+def main() -> None:
+    bin_dir, make_inputs, path = sys.argv[1:4]
+    with tempfile.TemporaryDirectory(prefix="scenario-") as folder:
+        scenario = Scenario(bin_dir, make_inputs, pathlib.Path(folder))
+        for number, line in enumerate(pathlib.Path(path).read_text().splitlines(), 1):
+            words = shlex.split(line, comments=True)
+            if not words:
+                continue
+            try:
+                scenario.line(words)
+            except Failure as failure:
+                print(f"{path}:{number}: {line.strip()}\n  {failure}")
+                print(f"  exit {scenario.exit}, stderr: {scenario.stderr[-3000:]}")
+                sys.exit(1)
+    print("passed")
+
+
+if __name__ == "__main__":
+    main()
