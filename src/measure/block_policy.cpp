@@ -41,10 +41,6 @@ int best_blocks_per_load(const Policy& policy, double load_seconds, double one_b
   return std::clamp(static_cast<int>(std::lround(best)), 1, kMostBlocksPerLoad);
 }
 
-double load_value_variance(const Policy& policy, int blocks) {
-  return policy.load_sd * policy.load_sd + policy.block_sd * policy.block_sd / blocks;
-}
-
 double expected_race_seconds(const Policy& policy, const Cost& original, const std::vector<Cost>& entrants) {
   const Cost self = planned(policy, original);
   double fastest = original.call_seconds, total = 2 * (self.load_seconds + self.call_seconds);

@@ -11,7 +11,4 @@ double block_seconds(const BlockSpec& spec, double call_seconds);
 /// Blocks in one load that make the mean over loads most exact for the time spent: √(load cost / block cost) × block sd
 /// / load sd (Kalibera & Jones 2013, section 5), 1 to 4.
 int best_blocks_per_load(const Policy& policy, double load_seconds, double block_seconds);
-/// Expected variance of one load's value, the mean of `blocks` blocks.
-double load_value_variance(const Policy& policy, int blocks);
-
 }  // namespace speedster::measure

@@ -16,9 +16,10 @@ struct Test {
   std::size_t loads = 0;
   Relation relation = Relation::kUndecided;
 };
-/// Slower: the lower bound is above 0. Equivalent: the upper bound is below Policy::equivalence (Schuirmann 1987:
-/// evidence of likeness, not want of evidence), with min_loads at least. Both at alpha over the number of looks; where
-/// both hold, equivalent: a difference that is too small to matter does not matter even if it is certain.
+/// Equivalent: both bounds, each at alpha, are within Policy::equivalence (two one-sided tests, Schuirmann 1987:
+/// evidence of likeness, not want of evidence), with min_loads at least. Slower: the lower bound is above 0, at alpha
+/// over the number of looks before min_loads, at half of alpha later. Where both hold, equivalent: a difference that is
+/// too small to matter does not matter even if it is certain.
 Test compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
                    const Policy& policy);
 

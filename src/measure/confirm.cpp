@@ -11,6 +11,8 @@ namespace {
 // The original's ratio is known well enough when its interval is this part of its logarithm.
 constexpr double kRatioShare = 1.0 / 8;
 constexpr double kTwoSided = 0.025;
+constexpr double kOriginalsPatience = 1.5;
+constexpr double kMostPooled = 2;
 
 struct Finalist {
   const Entrant* entrant = nullptr;
@@ -37,6 +39,7 @@ class Confirming {
   }
 
   Result<Confirmation> run() {
+    leave_time_for_two_loads();
     Ended ended = Ended::kNot;
     while (loads_.complete() < policy_.max_loads && ended == Ended::kNot) {
       std::vector<Timed*> active;
@@ -49,7 +52,7 @@ class Confirming {
       if (original().timed.seat.error)
         return std::move(*original().timed.seat.error).wrap("[confirm] expected the original to run, got a failure");
       if (ended != Ended::kNot) break;
-      if (std::ranges::count(policy_.confirm_looks, loads_.complete()) > 0 && settle()) break;
+      if (std::ranges::count(policy_.confirm_looks, loads_.complete()) > 0 && !alone_ && settle()) break;
       if (progress_) progress_(conclude());
     }
     if (loads_.complete() == 0) {
@@ -65,9 +68,66 @@ class Confirming {
  private:
   Finalist& original() { return all_.back(); }
 
-  bool patience_ends(std::span<Timed* const> active) const {
+  /// One load of each says little: where a deadline has no room for two, the finalists that looked slowest stay out.
+  void leave_time_for_two_loads() {
+    std::vector<Finalist*> open;
+    for (Finalist& one : all_) open.push_back(&one);
+    std::ranges::stable_sort(open.begin(), open.end() - 1, {},
+                             [](const Finalist* one) { return one->timed.seat.call_seconds; });
+    std::vector<Timed*> active;
+    for (Finalist* one : open) active.push_back(&one->timed);
+    while (open.size() > 2 && !rounds_.fits(2 * loads_.least_seconds(active))) {
+      const std::size_t slowest = open.size() - 2;
+      open[slowest]->open = false;
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(slowest));
+      active.erase(active.begin() + static_cast<std::ptrdiff_t>(slowest));
+    }
+  }
+
+  /// True when the time for separating finalists is spent. Whether to leave the original at all is worth more of it
+  /// than who is first: where only that is open, the leader and the original go on alone.
+  bool patience_ends(std::vector<Timed*>& active) {
     if (policy_.confirm_seconds <= 0 || loads_.complete() < policy_.min_loads) return false;
-    return rounds_.now() - rounds_.started() + loads_.expected_seconds(active) > policy_.confirm_seconds;
+    const auto would_end_by = [&](double limit) {
+      return rounds_.now() - rounds_.started() + loads_.expected_seconds(active) <= limit;
+    };
+    // Once they are alone nobody looks until the end: stopping as soon as the bound is below 0 would make it lie.
+    if (alone_) return !would_end_by(kOriginalsPatience * policy_.confirm_seconds);
+    if (would_end_by(policy_.confirm_seconds)) return false;
+    Finalist* leader = fastest_open_finalist();
+    if (leader == nullptr || !original().open) return true;
+    const Estimate gain = paired(original().timed.logs, leader->timed.logs, expected_difference());
+    if (gain.mean <= 0 || gain.lower(original_alpha()) > 0) return true;
+    for (Finalist& one : all_) one.open = &one == leader || &one == &original();
+    active = {&leader->timed, &original().timed};
+    alone_ = true;
+    return !would_end_by(kOriginalsPatience * policy_.confirm_seconds);
+  }
+
+  Finalist* fastest_open_finalist() {
+    Finalist* fastest = nullptr;
+    for (Finalist& one : all_) {
+      if (!one.open || &one == &original()) continue;
+      if (fastest == nullptr || mean(one.timed.logs) < mean(fastest->timed.logs)) fastest = &one;
+    }
+    return fastest;
+  }
+
+  double original_alpha() const {
+    return policy_.alpha / static_cast<double>(std::max<std::size_t>(all_.size() - 1, 1));
+  }
+
+  /// What is expected of a difference of two loads, all contenders together having shown how much loads differ here.
+  /// Its weight stays bounded: a contender may be noisier than its neighbours.
+  Variance expected_difference() const {
+    std::size_t most = 0;
+    for (const Finalist& one : all_) most = std::max(most, one.timed.logs.size());
+    std::vector<std::span<const double>> series;
+    for (const Finalist& one : all_)
+      if (one.timed.logs.size() == most) series.emplace_back(one.timed.logs);
+    const Variance loads = series.size() > 2 ? residual_variance(series) : Variance{};
+    return moderate({2 * loads.value, std::min(loads.df, kMostPooled * policy_.expectation_df)},
+                    loads_.expected_difference());
   }
 
   /// Lets go of whoever is known well enough; true when only the leader is left.
@@ -83,7 +143,7 @@ class Confirming {
     if (all_.size() == 1) return loads_.complete() >= policy_.min_loads;
     for (Finalist& one : all_) {
       if (!one.open || &one == leader) continue;
-      const Test test = compare_loads(one.timed.logs, leader->timed.logs, loads_.expected_difference(), policy_);
+      const Test test = compare_loads(one.timed.logs, leader->timed.logs, expected_difference(), policy_);
       if (test.relation == Relation::kUndecided) continue;
       // The original's ratio is printed: it stays until that is worth printing.
       if (&one == &original() && test.relation == Relation::kSlower && !ratio_is_known(test.behind)) continue;
@@ -95,16 +155,16 @@ class Confirming {
   }
 
   bool ratio_is_known(const Estimate& behind) const {
-    const double alpha = policy_.alpha / static_cast<double>(all_.size() - 1);
-    return behind.lower(alpha) > 0 && behind.upper(kTwoSided) - behind.mean <=
-                                          std::max(std::log1p(policy_.equivalence), kRatioShare * behind.mean);
+    return behind.lower(original_alpha()) > 0 &&
+           behind.upper(kTwoSided) - behind.mean <=
+               std::max(std::log1p(policy_.equivalence), kRatioShare * behind.mean);
   }
 
   Confirmation conclude() {
     std::vector<Standing> standings;
     for (const Finalist& one : all_)
       standings.push_back({one.entrant, one.timed.logs, one.timed.seat.error.has_value(), one.left_slower});
-    const Variance expected = loads_.expected_difference();
+    const Variance expected = expected_difference();
     const Choice choice =
         choose(std::span<const Standing>(standings).first(standings.size() - 1), standings.back(), expected, policy_);
     Confirmation confirmation;
@@ -147,6 +207,7 @@ class Confirming {
   FreshLoads loads_;
   const std::function<void(const Confirmation&)>& progress_;
   std::vector<Finalist> all_;
+  bool alone_ = false;  // only the leader and the original are left
 };
 
 }  // namespace

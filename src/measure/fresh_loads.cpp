@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "measure/block_policy.h"
 
@@ -33,9 +34,15 @@ double FreshLoads::expected_seconds(std::span<Timed* const> timed) const {
   return one.loads + blocks() * one.blocks;
 }
 
-Variance FreshLoads::expected_value() const { return {load_value_variance(policy_, blocks()), policy_.expectation_df}; }
+Variance FreshLoads::expected_value() const {
+  const Variance block = moderate({block_df_ > 0 ? block_squares_ / block_df_ : 0, block_df_},
+                                  {policy_.block_sd * policy_.block_sd, policy_.expectation_df});
+  return {policy_.load_sd * policy_.load_sd + block.value / blocks(), policy_.expectation_df};
+}
+
 Variance FreshLoads::expected_difference() const {
-  return {2 * load_value_variance(policy_, blocks()), policy_.expectation_df};
+  const Variance one = expected_value();
+  return {2 * one.value, one.df};
 }
 
 /// The best number for the costs, or as many as let the fewest loads that decide end in time.
@@ -75,6 +82,18 @@ void FreshLoads::keep_calls(Timed& timed, const std::vector<double>& calls) {
   }
 }
 
+void FreshLoads::note_block_noise(const std::vector<std::vector<double>>& values) {
+  std::size_t blocks = std::numeric_limits<std::size_t>::max();
+  for (const auto& one : values)
+    if (!one.empty()) blocks = std::min(blocks, one.size());
+  std::vector<std::span<const double>> series;
+  for (const auto& one : values)
+    if (!one.empty()) series.push_back(std::span(one).first(blocks));
+  const Variance residual = residual_variance(series);
+  block_squares_ += residual.value * residual.df;
+  block_df_ += residual.df;
+}
+
 Ended FreshLoads::round(std::vector<Timed*> timed) {
   std::erase_if(timed, [](const Timed* one) { return one->seat.error.has_value(); });
   if (rounds_.cancelled()) return Ended::kCancelled;
@@ -106,6 +125,7 @@ Ended FreshLoads::round(std::vector<Timed*> timed) {
     if (!has_value(i)) return ended == Ended::kNot ? Ended::kOutOfTime : ended;
   for (std::size_t i = 0; i < timed.size(); ++i)
     if (!timed[i]->seat.error) timed[i]->logs.push_back(mean(values[i]));
+  note_block_noise(values);
   ++complete_;
   return Ended::kNot;
 }

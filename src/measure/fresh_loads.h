@@ -35,9 +35,10 @@ class FreshLoads {
   int complete() const { return complete_; }
   /// Blocks in each load; 1 until the first costs are known.
   int blocks() const { return std::max(blocks_, 1); }
-  /// Expected variance of the difference of two values, and its weight.
-  Variance expected_difference() const;
+  /// Expected variance of one value, with the blocks' part as measured within the loads, and its weight.
   Variance expected_value() const;
+  /// The same of the difference of two values.
+  Variance expected_difference() const;
 
  private:
   struct Costs {
@@ -45,12 +46,14 @@ class FreshLoads {
   };
   Costs costs(std::span<Timed* const> timed) const;
   Ended load_group(std::span<Timed* const> group);
+  void note_block_noise(const std::vector<std::vector<double>>& values);
   void keep_calls(Timed& timed, const std::vector<double>& calls);
   int blocks_for(std::span<Timed* const> all, std::span<Timed* const> group);
 
   const Policy& policy_;
   Rounds& rounds_;
   int complete_ = 0, blocks_ = 0;
+  double block_squares_ = 0, block_df_ = 0;  // residuals of blocks within their loads
 };
 
 }  // namespace speedster::measure

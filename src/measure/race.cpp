@@ -106,9 +106,16 @@ class Race {
     result_.rows[i].reason = std::move(reason);
   }
 
+  /// Loads until the heat is full, or as many as there is time to time once: loaded and never timed is time wasted.
   Ended fill(std::vector<std::size_t>& heat, std::deque<std::size_t>& waiting, std::size_t capacity) {
+    double round = 0;
+    for (const std::size_t i : heat) round += rounds_.expected_block(contenders_[i].seat);
+    for (const Contender& self : selves_)
+      if (self.live) round += rounds_.expected_block(self.seat);
     while (!waiting.empty() && heat.size() < capacity) {
       const std::size_t i = waiting.front();
+      round += rounds_.expected_block(contenders_[i].seat);
+      if (!rounds_.fits(contenders_[i].entrant->load_seconds + round)) return Ended::kOutOfTime;
       if (const Ended ended = load(contenders_[i]); ended != Ended::kNot) return ended;
       waiting.pop_front();
       if (contenders_[i].seat.error)
@@ -136,10 +143,11 @@ class Race {
         if (contenders_[i].live && contenders_[i].seat.error) fail(i);
       if (ended == Ended::kNot) ++n;
       if (ended == Ended::kCancelled || n == 0) break;
+      const bool last = ended != Ended::kNot || out_of_patience();
       const bool look = std::ranges::count(policy_.looks, n) > 0;
-      if (look || ended != Ended::kNot) eliminate(heat, n);
+      if (look || last) eliminate(heat, n);
       report();
-      if (look && settled(heat, n)) break;
+      if (last || (look && settled(heat, n))) break;
     }
     place(heat, known);
     return ended;
@@ -196,8 +204,7 @@ class Race {
     for (const Contender& self : selves_)
       if (self.live) series.emplace_back(self.logs);
     block_variance_ = residual_variance(series);
-    const double block = block_variance_.df > 0 ? block_variance_.value : policy_.block_sd * policy_.block_sd;
-    const Variance difference{2 * block, policy_.expectation_df};
+    const Variance difference{2 * block_variance(), policy_.expectation_df};
     const Variance loads{2 * load_variance(), kNever};
     const double alpha = policy_.alpha / static_cast<double>(std::max<std::size_t>(policy_.looks.size() - 1, 1) *
                                                              std::max<std::size_t>(contenders_.size(), 1));
@@ -213,18 +220,12 @@ class Race {
       if (const double bound = behind.lower(alpha); bound > 0)
         leave(i, RaceFate::kSlower, times(behind.mean) + " times the leader (bound " + times(bound) + ")");
     }
-    retire_original(heat, mean(leader), n);
+    retire_original(mean(leader));
   }
 
-  /// The original's two selves are there to be compared with, and a slow original would take most of the time: it
-  /// leaves when it is far behind, after the second look, or at once where it takes more than half of a round.
-  void retire_original(const std::vector<std::size_t>& heat, double leader, int n) {
-    if (!selves_[0].live || live(heat).empty()) return;
-    if (mean(original_logs()) <= leader + std::log(policy_.drop_factor)) return;
-    double others = 0, own = 0;
-    for (const Contender* contender : live(heat)) others += rounds_.expected_block(contender->seat);
-    for (const Contender& self : selves_) own += rounds_.expected_block(self.seat);
-    if (n < second_look() && own <= others) return;
+  /// The original cannot lose, but far behind it has nothing to tell and would take most of the time.
+  void retire_original(double leader) {
+    if (!selves_[0].live || mean(original_logs()) <= leader + std::log(policy_.drop_factor)) return;
     for (Contender& self : selves_) {
       self.live = false;
       self.seat.runner.reset();
@@ -233,21 +234,30 @@ class Race {
 
   int second_look() const { return policy_.looks.size() > 1 ? policy_.looks[1] : policy_.looks.front(); }
 
-  /// Between loads: what is expected, or more if the original's two selves differ by more.
+  /// Between loads: what is expected, or more if the original's two selves differ by more than their blocks explain.
   double load_variance() const {
-    const double expected = policy_.load_sd * policy_.load_sd, floor = mean(self_differences_);
-    return std::max(expected, moderate({floor * floor / 2, 1}, {expected, policy_.expectation_df}).value);
+    const double expected = policy_.load_sd * policy_.load_sd;
+    if (self_differences_.empty()) return expected;
+    const double floor = mean(self_differences_);
+    const double seen = floor * floor / 2 - block_variance() / static_cast<double>(self_differences_.size());
+    return std::max(expected, moderate({seen, 1}, {expected, policy_.expectation_df}).value);
+  }
+
+  double block_variance() const {
+    return block_variance_.df > 0 ? block_variance_.value : policy_.block_sd * policy_.block_sd;
+  }
+
+  bool out_of_patience() const {
+    const double elapsed = rounds_.now() - rounds_.started();
+    return policy_.race_seconds > 0 && elapsed + round_seconds_ > policy_.race_seconds;
   }
 
   bool settled(const std::vector<std::size_t>& heat, int n) {
     const std::size_t left = live(heat).size();
     if (left <= 1 || n >= policy_.looks.back()) return true;
-    const auto next = std::ranges::find_if(policy_.looks, [n](int look) { return look > n; });
-    const double elapsed = rounds_.now() - rounds_.started();
-    if (policy_.race_seconds > 0 && elapsed + (*next - n) * round_seconds_ > policy_.race_seconds) return true;
     if (n < second_look()) return false;
     // More rounds make the blocks' part small, never the loads': only fresh loads do, and those are the confirmation's.
-    const bool loads_dominate = block_variance_.df > 0 && block_variance_.value / n <= load_variance() / 2;
+    const bool loads_dominate = block_variance() / n <= load_variance() / 2;
     return left <= static_cast<std::size_t>(policy_.finalists) || loads_dominate;
   }
 

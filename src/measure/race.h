@@ -69,7 +69,7 @@ struct Policy {
   int max_live = 16;               ///< children alive at once, the original's two among them; at least 4
   /// Soft ends, looked at between rounds: the race ends at the first look that leaves no time for the next one, the
   /// confirmation after min_loads. 0 = none. Deadlines end everything at once.
-  double race_seconds = 20, confirm_seconds = 25;
+  double race_seconds = 12, confirm_seconds = 18;
   int compare_loads = 10;  ///< of each side in compare()
   std::uint64_t seed = 0;
   std::function<double()> clock = now_seconds;  ///< a simulation brings its own
