@@ -179,6 +179,7 @@ class Optimization {
     std::error_code error;
     session_.model = fs::absolute(request_.model, error);
     SPEEDSTER_ASSIGN(session_.model_digest, model.digest());
+    SPEEDSTER_ASSIGN(session_.model_companions, model.external_files());
     SPEEDSTER_ASSIGN(session_.signature, model.signature());
     if (!request_.output_name.empty() && session_.signature.output(request_.output_name) == nullptr) {
       std::vector<std::string> names;

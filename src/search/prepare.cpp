@@ -1,6 +1,6 @@
-#include "base/text.h"
-#include "onnx/model.h"
+#include "base/digest.h"
 #include "search/session.h"
+#include "toolchain/toolchain.h"
 
 namespace speedster::search {
 namespace {
@@ -27,7 +27,10 @@ class Preparation {
     job.step = step;
     job.kind = kind;
     job.inputs["model"] = current_;
-    if (current_ == session_.model) job.input_digests["model"] = session_.model_digest;
+    if (current_ == session_.model) {
+      job.input_digests["model"] = session_.model_digest;
+      job.companions["model"] = session_.model_companions;
+    }
     job.limits = session_.limits;
     job.limits.threads = session_.threads;
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
@@ -38,18 +41,27 @@ class Preparation {
     SPEEDSTER_ASSIGN(job::JobResult result,
                      session_.cache->run(*session_.supervisor, job,
                                          session_.deadline.sooner(session_.request->candidate_timeout_seconds), session_.cancel));
-    if (!result.result.value("ok", false)) {
-      candidate_.row.job_directory = result.directory.string();
-      const Json error = result.result.value("error", Json::object());
-      const int kind = error.value("kind", static_cast<int>(ErrorKind::kInternal));
-      return Error(static_cast<ErrorKind>(kind), error.value("message", job::describe(result.exit)));
+    if (result.ok()) return result;
+    candidate_.row.job_directory = result.directory.string();
+    return result.error();
+  }
+
+  /// What the result of a toolchain's step depends on beside its inputs: the lock and the script.
+  static Result<std::string> toolchain_version(const compiler::StepSpec& step) {
+    SPEEDSTER_ASSIGN(const toolchain::Environment environment, toolchain::find(step.toolchain));
+    SPEEDSTER_ASSIGN(const toolchain::Recipe recipe, toolchain::find_recipe(step.toolchain));
+    for (const toolchain::Step& known : recipe.steps) {
+      if (known.name != step.step) continue;
+      SPEEDSTER_ASSIGN(const std::string script, sha256_file(known.script));
+      return Sha256().field(environment.lock_digest).field(script).field(std::to_string(known.version)).hex();
     }
-    return result;
+    return Error(ErrorKind::kNotFound, "[toolchain] expected a step " + step.step + " in " + step.toolchain + ", got none");
   }
 
   void add_samples(job::JobRequest& job) {
     job.inputs["samples"] = session_.store_directory;
     job.input_digests["samples"] = session_.store.digest();
+    job.owned.insert("samples");
     job.options["indices"] = session_.split.calibration;
   }
 
@@ -66,8 +78,11 @@ class Preparation {
 
   Result<void> apply(const compiler::StepSpec& step) {
     job::JobRequest job = request(step.step, "compress");
-    job.toolchain = step.toolchain;
     job.options = step.options;
+    if (!step.toolchain.empty()) {
+      job.toolchain = step.toolchain;
+      SPEEDSTER_ASSIGN(job.toolchain_version, toolchain_version(step));
+    }
     if (step.step == "quantize-static") job.inputs["ranges"] = ranges_;
     if (!step.toolchain.empty()) add_samples(job);
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "job/reply.h"
 
 namespace speedster::search {
 namespace {
@@ -16,15 +17,10 @@ constexpr const char* kWho = "serve";
 // One slot of the ring. A sample that needs more grows it; fewer, larger slots would only cost memory.
 constexpr std::uint64_t kSlotBytes = std::uint64_t{32} << 20U;
 
-/// Turns the worker's {"ok": false, "error": {…}} into an Error.
+/// The worker's {"ok": false, …} as an Error.
 Result<Json> checked(Result<Json> reply) {
-  if (!reply.ok()) return reply;
-  if (reply->value("ok", false)) return reply;
-  const Json error = reply->value("error", Json::object());
-  const int kind = error.value("kind", static_cast<int>(ErrorKind::kInternal));
-  const bool known = kind >= static_cast<int>(ErrorKind::kUsage) && kind <= static_cast<int>(ErrorKind::kInternal);
-  return Error(known ? static_cast<ErrorKind>(kind) : ErrorKind::kInternal,
-               error.value("message", std::string("[serve] expected a reply, got an error without a message")));
+  if (!reply.ok() || reply->value("ok", false)) return reply;
+  return job::error_from_reply(*reply, kWho);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ struct Session {
   const OptimizeRequest* request = nullptr;
   std::filesystem::path model;
   std::string model_digest;
+  std::vector<std::filesystem::path> model_companions;  ///< its external data
   Signature signature;                         ///< with the ranges of dynamic axes
   samples::SampleStore store;
   std::filesystem::path store_directory;
