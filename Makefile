@@ -1,6 +1,7 @@
 # A thin front for CMake presets and pip; each can be used directly.
-.PHONY: build test clean setup
+.PHONY: setup build toolchains demo test test-all bench clean
 PRESET ?= release
+SPEEDSTER := build/$(PRESET)/bin/speedster
 
 setup:
 	@scripts/setup.sh
@@ -9,8 +10,22 @@ build: setup
 	cmake --preset $(PRESET)
 	cmake --build build/$(PRESET)
 
-test: build
+# The vendors, each in an environment of its own from a lock with digests; nothing happens where they are up to date.
+toolchains: build
+	$(SPEEDSTER) toolchain install onnxruntime openvino nncf
+
+demo: toolchains
+	examples/text_recognition/demo.sh build/$(PRESET)
+
+# Every feature once; test-all adds the slow suites.
+test: toolchains
+	python3 cmake/check_includes.py .
+	ctest --preset $(PRESET) -LE slow
+
+test-all: toolchains
+	python3 cmake/check_includes.py .
 	ctest --preset $(PRESET)
+	scripts/sanitize.sh
 
 clean:
 	rm -rf build
