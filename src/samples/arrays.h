@@ -19,7 +19,6 @@ struct ArrayInfo {
   std::uint64_t bytes() const { return TensorView{dtype, shape, nullptr}.bytes(); }
 };
 
-/// One array is read at a time: opening the next one ends the one before.
 class ArrayFile {
  public:
   virtual ~ArrayFile() = default;
