@@ -14,9 +14,10 @@ constexpr double kDropNoise = 1e-6, kMemoryNoise = 0.05;
 
 }  // namespace
 
-Test compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
-                   const Policy& policy) {
-  Test test{paired(candidate, reference, expected), std::min(candidate.size(), reference.size()), Relation::kUndecided};
+Contrast compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
+                       const Policy& policy) {
+  Contrast test{paired(candidate, reference, expected), std::min(candidate.size(), reference.size()),
+                Relation::kUndecided};
   if (test.loads == 0) return test;
   const bool early = test.loads < static_cast<std::size_t>(policy.min_loads);
   const double looks = static_cast<double>(std::max<std::size_t>(policy.confirm_looks.size(), 1));
@@ -28,6 +29,10 @@ Test compare_loads(std::span<const double> candidate, std::span<const double> re
     test.relation = Relation::kSlower;
   }
   return test;
+}
+
+double original_alpha(const Policy& policy, std::size_t finalists) {
+  return policy.alpha / static_cast<double>(finalists + 1);
 }
 
 std::size_t safest(std::span<const Entrant* const> entrants) {
@@ -49,7 +54,7 @@ Choice choose(std::span<const Standing> finalists, const Standing& original, Var
     return compare_loads(candidate.logs, reference.logs, expected, policy);
   };
   // The original gives way to nobody who is not faster with confidence, whichever of the finalists it is.
-  const double alpha = policy.alpha / static_cast<double>(std::max<std::size_t>(finalists.size(), 1));
+  const double alpha = original_alpha(policy, finalists.size());
   std::optional<std::size_t> fastest;
   std::vector<std::size_t> faster;
   for (std::size_t i = 0; i < finalists.size(); ++i) {

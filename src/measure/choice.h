@@ -11,7 +11,7 @@ namespace speedster::measure {
 enum class Relation { kEquivalent, kSlower, kUndecided };
 
 /// How a candidate stands to a reference, from values paired by load.
-struct Test {
+struct Contrast {
   Estimate behind;  ///< log time of the candidate over that of the reference
   std::size_t loads = 0;
   Relation relation = Relation::kUndecided;
@@ -20,8 +20,12 @@ struct Test {
 /// evidence of likeness, not want of evidence), with min_loads at least. Slower: the lower bound is above 0, at alpha
 /// over the number of looks before min_loads, at half of alpha later. Where both hold, equivalent: a difference that is
 /// too small to matter does not matter even if it is certain.
-Test compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
-                   const Policy& policy);
+Contrast compare_loads(std::span<const double> candidate, std::span<const double> reference, Variance expected,
+                       const Policy& policy);
+
+/// One-sided error of each finalist's bound against the original: all of them together make Policy::alpha, with one
+/// part more because the bound of the leader may be looked at twice.
+double original_alpha(const Policy& policy, std::size_t finalists);
 
 /// A contender at the end of the confirmation.
 struct Standing {

@@ -97,7 +97,7 @@ class Confirming {
     Finalist* leader = fastest_open_finalist();
     if (leader == nullptr || !original().open) return true;
     const Estimate gain = paired(original().timed.logs, leader->timed.logs, expected_difference());
-    if (gain.mean <= 0 || gain.lower(original_alpha()) > 0) return true;
+    if (gain.mean <= 0 || gain.lower(original_alpha(policy_, all_.size() - 1)) > 0) return true;
     for (Finalist& one : all_) one.open = &one == leader || &one == &original();
     active = {&leader->timed, &original().timed};
     alone_ = true;
@@ -111,10 +111,6 @@ class Confirming {
       if (fastest == nullptr || mean(one.timed.logs) < mean(fastest->timed.logs)) fastest = &one;
     }
     return fastest;
-  }
-
-  double original_alpha() const {
-    return policy_.alpha / static_cast<double>(std::max<std::size_t>(all_.size() - 1, 1));
   }
 
   /// What is expected of a difference of two loads, all contenders together having shown how much loads differ here.
@@ -143,7 +139,7 @@ class Confirming {
     if (all_.size() == 1) return loads_.complete() >= policy_.min_loads;
     for (Finalist& one : all_) {
       if (!one.open || &one == leader) continue;
-      const Test test = compare_loads(one.timed.logs, leader->timed.logs, expected_difference(), policy_);
+      const Contrast test = compare_loads(one.timed.logs, leader->timed.logs, expected_difference(), policy_);
       if (test.relation == Relation::kUndecided) continue;
       // The original's ratio is printed: it stays until that is worth printing.
       if (&one == &original() && test.relation == Relation::kSlower && !ratio_is_known(test.behind)) continue;
@@ -155,7 +151,7 @@ class Confirming {
   }
 
   bool ratio_is_known(const Estimate& behind) const {
-    return behind.lower(original_alpha()) > 0 &&
+    return behind.lower(original_alpha(policy_, all_.size() - 1)) > 0 &&
            behind.upper(kTwoSided) - behind.mean <=
                std::max(std::log1p(policy_.equivalence), kRatioShare * behind.mean);
   }
