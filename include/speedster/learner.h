@@ -1,9 +1,9 @@
 /// The runtime in C++: a header over the C interface of speedster.h, so that compiler and standard library stay yours.
 ///
-///     auto learner = speedster::Learner::load("rec.speedster");
-///     auto outputs = learner->run({image});                       // simple: tensors in, tensors out
+///     auto learner = speedster::Learner::load("rec.speedster");   // Result<Learner>: check it
+///     auto outputs = learner->run(inputs);                        // simple: tensors in, named tensors out
 ///
-///     auto context = learner->context();                          // zero overhead: bind once, run often
+///     auto context = learner->context();                          // no overhead: bind once, run often
 ///     context->bind_input(0, image.view());
 ///     context->bind_output(0, scores.view());
 ///     while (next(image)) context->run();
