@@ -20,7 +20,7 @@ Result<Target> target_for(std::string_view backend, bool vnni) {
     target.static_operators = {"Conv", "ConvTranspose", "MatMul", "Gemm"};
     target.pass_through = {"Add", "AveragePool", "Concat", "Flatten", "GlobalAveragePool", "MaxPool",
                            "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"};
-    target.quantize_outputs = false;
+    target.quantize_outputs = true;
     target.quantize_bias = false;
     target.computed_matmul = true;
     return target;
