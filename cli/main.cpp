@@ -1,0 +1,27 @@
+// speedster: the command. What it does is in app.h and commands.h.
+#include <unistd.h>
+
+#include <exception>
+#include <iostream>
+#include <new>
+
+#include "cli/app.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+
+int main(int argc, char** argv) {
+  using namespace speedster::cli;
+  try {
+    Io io{std::cout, std::cerr, probe_terminal(STDOUT_FILENO), probe_terminal(STDERR_FILENO), watch_interrupts()};
+    const int code = run_app({argv + 1, argv + argc}, all_commands(), io);
+    if (std::cout.flush()) return code;
+    std::cerr << "speedster: [output] expected a stdout that can be written, got an error\n";
+    return code == kOk ? kSystem : code;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "speedster: [memory] expected memory for the command itself, got none\n";
+    return kSystem;
+  } catch (const std::exception& error) {
+    std::cerr << "speedster: [internal] expected no exception, got: " << error.what() << '\n';
+    return kInternal;
+  }
+}

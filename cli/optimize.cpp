@@ -1,0 +1,240 @@
+#include "cli/optimize.h"
+
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/parse.h"
+#include "cli/progress.h"
+
+namespace speedster::cli {
+namespace {
+
+/// A list option: given once with commas, or several times; never the word after its value.
+CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& into, const std::string& help) {
+  return app.add_option(name, into, help)->allow_extra_args(false);
+}
+
+std::vector<std::string> pieces(const std::vector<std::string>& lists) {
+  std::vector<std::string> all;
+  for (const std::string& list : lists)
+    for (const std::string& piece : split(list, ','))
+      if (!trim(piece).empty()) all.emplace_back(trim(piece));
+  return all;
+}
+
+/// A search takes minutes: what it is to write is looked at before.
+Result<void> check_writable(const std::string& file, const char* option) {
+  if (file.empty()) return {};
+  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
+  std::error_code error;
+  if (!fs::is_directory(folder, error))
+    return Error(ErrorKind::kUsage, std::string("[usage] expected ") + option +
+                                        " to be a file in an existing folder, got " + file + "; try mkdir -p " +
+                                        shell_quoted({folder.string()}));
+  if (fs::is_directory(file, error))
+    return Error(ErrorKind::kUsage,
+                 std::string("[usage] expected ") + option + " to be a file, got the folder " + file);
+  if (::access(folder.c_str(), W_OK) != 0)
+    return errno_error(errno, "optimize", std::string("a writable folder for ") + option, folder);
+  return {};
+}
+
+Result<ExitCode> run_optimize(const OptimizeArguments& arguments, const Optimizer& optimizer, Io& io) {
+  SPEEDSTER_ASSIGN(OptimizeRequest request, optimize_request(arguments, io.arguments));
+  SPEEDSTER_TRY(check_writable(arguments.report, "--report"));
+  SPEEDSTER_TRY(check_writable(arguments.html, "--html"));
+  request.cancel = io.cancel;
+  ProgressDisplay display(io.err, io.err_terminal);
+  if (!io.quiet) request.progress = [&](const Progress& progress) { display.update(progress); };
+  const int least = io.verbose ? 0 : 2;  // warnings always
+  request.log = [&, least](int level, const std::string& text) {
+    static constexpr const char* kLevels[] = {"debug", "info", "warning", "error"};
+    if (level >= least) display.note(std::string(kLevels[std::min(std::max(level, 0), 3)]) + ": " + text);
+  };
+
+  Result<Report> searched = optimizer(request);
+  display.finish();
+  if (!searched) return std::move(searched).error();
+  const Report& report = *searched;
+  // Printed before files are written: a full disk must not lose the result.
+  if (io.json)
+    io.out << report_json(report) << '\n';
+  else
+    io.out << io.out_terminal.fit(report_table(report, io.out_terminal.width, io.out_terminal.color));
+  io.out.flush();
+  if (!arguments.report.empty()) SPEEDSTER_TRY(write_file(arguments.report, report_json(report) + "\n"));
+  if (!arguments.html.empty()) SPEEDSTER_TRY(write_file(arguments.html, report_html(report)));
+  return exit_code(report.outcome);
+}
+
+}  // namespace
+
+std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
+  auto owned = std::make_shared<OptimizeArguments>();
+  OptimizeArguments& a = *owned;
+  app.add_option("model", a.model, "The model: an ONNX file")->type_name("MODEL.onnx");
+  app.add_option("-o,--package", a.package, "Where the package goes; without it nothing is saved")
+      ->group(kOutputGroup)
+      ->type_name("PACKAGE");
+  app.add_option("--report", a.report, "Also write the report as JSON")->group(kOutputGroup)->type_name("FILE.json");
+  app.add_option("--html", a.html, "Also write the report as a page")->group(kOutputGroup)->type_name("FILE.html");
+
+  app.add_option("--data", a.data, "npz, npy, safetensors, a folder with a file a sample, or random[:SEED]")
+      ->group(kSamplesGroup)
+      ->type_name("SAMPLES");
+  app.add_option("--labels", a.labels, "npy, or text with a line a sample")->group(kSamplesGroup)->type_name("FILE");
+  add_list(app, "--shapes", a.shapes, "Size of one call for each input: images=1x3x48x320,tokens=1x128")
+      ->group(kSamplesGroup)
+      ->type_name("NAME=SHAPE");
+  add_list(app, "--range", a.ranges, "Bounds of random samples, HIGH left out for integers")
+      ->group(kSamplesGroup)
+      ->type_name("NAME=LOW:HIGH");
+
+  app.add_option("--metric", a.metric, "cosine (default), relative_l2, mse, numeric_precision, accuracy, top_k:K")
+      ->group(kAccuracyGroup)
+      ->type_name("METRIC");
+  app.add_option("--metric-command", a.metric_command,
+                 "A program that prints the drop; {original} {candidate} {labels} {indices} become paths")
+      ->group(kAccuracyGroup)
+      ->type_name("COMMAND");
+  app.add_option("--metric-drop", a.metric_drop, "The budget: the largest drop allowed; without it full precision only")
+      ->group(kAccuracyGroup)
+      ->type_name("DROP");
+  app.add_option("--metric-confidence", a.metric_confidence,
+                 "The drop's upper bound must hold the budget, not its estimate")
+      ->group(kAccuracyGroup)
+      ->type_name("0.95");
+  app.add_option("--output", a.output_name, "Judge by this output; without it the worst decides")
+      ->group(kAccuracyGroup)
+      ->type_name("NAME");
+
+  add_list(app, "--backends", a.backends, "Only these backends")->group(kTriedGroup)->type_name("NAME,…");
+  add_list(app, "--precisions", a.precisions, "Only these: fp32, bf16, fp16, dynamic-int8, static-int8")
+      ->group(kTriedGroup)
+      ->type_name("NAME,…");
+  add_list(app, "--exclude", a.exclude, "Leave out candidates, stages or passes (shell patterns)")
+      ->group(kTriedGroup)
+      ->type_name("PATTERN,…");
+  add_list(app, "--exclude-nodes", a.exclude_nodes, "Nodes that stay in full precision (names or shell patterns)")
+      ->group(kTriedGroup)
+      ->type_name("PATTERN,…");
+  app.add_option("--candidates", a.candidates, "A JSON list of candidates in place of the plan")
+      ->group(kTriedGroup)
+      ->type_name("FILE.json");
+
+  app.add_option("--threads", a.threads, "Threads of one call; default: the cores that affinity and quota allow")
+      ->group(kSessionGroup)
+      ->type_name("N");
+  app.add_option("--concurrency", a.concurrency, "Optimize the throughput of N callers at once")
+      ->group(kSessionGroup)
+      ->type_name("N");
+  app.add_option("--spinning", a.spinning, "Worker threads spin while they wait: on or off")
+      ->group(kSessionGroup)
+      ->type_name("SWITCH");
+  app.add_option("--arena", a.arena, "Memory comes from an arena that is kept: on or off")
+      ->group(kSessionGroup)
+      ->type_name("SWITCH");
+  app.add_option("--optimization-level", a.optimization_level, "Graph optimizations: disable, basic, extended, all")
+      ->group(kSessionGroup)
+      ->type_name("LEVEL");
+  add_list(app, "--session", a.session, "Any other session option of the backends")
+      ->group(kSessionGroup)
+      ->type_name("KEY=VALUE");
+
+  app.add_option("--time-budget", a.time_budget, "Wall time until the package is complete: 60s, 2m")
+      ->group(kBoundsGroup)
+      ->type_name("TIME");
+  app.add_option("--candidate-timeout", a.candidate_timeout, "Longest time of one step of a candidate (default 10m)")
+      ->group(kBoundsGroup)
+      ->type_name("TIME");
+  app.add_option("--memory-limit", a.memory_limit, "Largest memory of one child (default: four fifths of what is free)")
+      ->group(kBoundsGroup)
+      ->type_name("SIZE");
+  app.add_option("--seed", a.seed, "Fixes sample order and random choices")->group(kBoundsGroup)->type_name("N");
+  app.add_flag("--no-cache", a.no_cache, "Neither read nor write cached steps")->group(kBoundsGroup);
+  return owned;
+}
+
+Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::vector<std::string>& typed) {
+  const auto usage = [](const std::string& message) { return Error(ErrorKind::kUsage, "[usage] " + message); };
+  if (a.model.empty()) return usage("expected a model, got none; try speedster optimize MODEL.onnx --data SAMPLES.npz");
+  if (a.threads < 0) return usage("expected --threads to be at least 1, got " + std::to_string(a.threads));
+  if (a.concurrency < 1) return usage("expected --concurrency to be at least 1, got " + std::to_string(a.concurrency));
+  if (!a.metric.empty() && !a.metric_command.empty())
+    return usage("expected --metric or --metric-command, got both; try one of them");
+
+  OptimizeRequest request;
+  request.model = a.model;
+  request.output = a.package;
+  request.data = a.data;
+  request.labels = a.labels;
+  SPEEDSTER_ASSIGN(request.shapes, parse_shapes(a.shapes));
+  SPEEDSTER_ASSIGN(request.ranges, parse_ranges(a.ranges));
+  request.metric = a.metric;
+  if (!a.metric_command.empty()) {
+    SPEEDSTER_ASSIGN(request.metric_command, split_command(a.metric_command, "--metric-command"));
+  }
+  request.metric_drop = a.metric_drop;
+  request.metric_confidence = a.metric_confidence;
+  request.output_name = a.output_name;
+
+  static const std::vector<std::string> kPrecisions = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
+  request.backends = pieces(a.backends);
+  request.precisions = pieces(a.precisions);
+  for (const std::string& precision : request.precisions)
+    if (std::find(kPrecisions.begin(), kPrecisions.end(), precision) == kPrecisions.end())
+      return usage("expected --precisions of " + join(kPrecisions, ", ") + ", got \"" + precision + "\"");
+  request.exclude = pieces(a.exclude);
+  request.exclude_nodes = pieces(a.exclude_nodes);
+  request.candidates = a.candidates;
+
+  request.threads = a.threads;
+  request.concurrency = a.concurrency;
+  SPEEDSTER_ASSIGN(request.session, parse_pairs(a.session, "--session"));
+  if (!a.spinning.empty()) {
+    SPEEDSTER_ASSIGN(request.session["spinning"], parse_switch(a.spinning, "--spinning"));
+  }
+  if (!a.arena.empty()) {
+    SPEEDSTER_ASSIGN(request.session["arena"], parse_switch(a.arena, "--arena"));
+  }
+  if (!a.optimization_level.empty()) {
+    static const std::vector<std::string> kLevels = {"disable", "basic", "extended", "all"};
+    if (std::find(kLevels.begin(), kLevels.end(), a.optimization_level) == kLevels.end())
+      return usage("expected --optimization-level of " + join(kLevels, ", ") + ", got \"" + a.optimization_level +
+                   "\"");
+    request.session["optimization"] = a.optimization_level;
+  }
+
+  if (!a.time_budget.empty()) {
+    SPEEDSTER_ASSIGN(const double seconds, parse_duration(a.time_budget, "--time-budget"));
+    if (!(seconds > 0)) return usage("expected --time-budget to be above 0, got " + a.time_budget);
+    request.time_budget_seconds = seconds;
+  }
+  if (!a.candidate_timeout.empty()) {
+    SPEEDSTER_ASSIGN(request.candidate_timeout_seconds, parse_duration(a.candidate_timeout, "--candidate-timeout"));
+    if (!(request.candidate_timeout_seconds > 0))
+      return usage("expected --candidate-timeout to be above 0, got " + a.candidate_timeout);
+  }
+  if (!a.memory_limit.empty()) {
+    SPEEDSTER_ASSIGN(request.memory_limit_bytes, parse_bytes(a.memory_limit, "--memory-limit"));
+  }
+  request.seed = a.seed;
+  request.use_cache = !a.no_cache;
+  std::vector<std::string> line = {"speedster"};
+  line.insert(line.end(), typed.begin(), typed.end());
+  request.command_line = shell_quoted(line);
+  return request;
+}
+
+Command optimize_command(Optimizer optimizer) {
+  return {"optimize", "Find the fastest version of a model within an accuracy budget",
+          [optimizer](CLI::App& app) -> Run {
+            return [arguments = declare_optimize_options(app), optimizer](Io& io) {
+              return run_optimize(*arguments, optimizer, io);
+            };
+          }};
+}
+
+}  // namespace speedster::cli

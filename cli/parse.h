@@ -1,0 +1,33 @@
+/// The small languages of the command line. Errors have kind usage and say what was expected.
+#pragma once
+#include <speedster/error.h>
+#include <speedster/tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace speedster::cli {
+
+/// "images=1x3x48x320,tokens=1x128"; "scalar" is the empty shape. Each piece may name an input once.
+Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& pieces);
+/// "NAME=LOW:HIGH" with LOW below HIGH.
+Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std::vector<std::string>& pieces);
+/// "KEY=VALUE" pieces.
+Result<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& pieces, std::string_view option);
+/// Seconds of "60", "60s", "2m", "1m30s", "1.5h", "500ms".
+Result<double> parse_duration(std::string_view text, std::string_view option);
+/// Bytes of "500M", "1.5GB" (powers of 1000) or "2GiB" (powers of 1024).
+Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option);
+/// "on" and "off" as the plug-ins' options know them: "1" and "0".
+Result<std::string> parse_switch(std::string_view text, std::string_view option);
+/// A command as a shell would cut it into words: spaces, '…', "…" and backslashes. No shell runs it: words that only a
+/// shell would understand (pipes, redirections, lists, substitutions) are refused.
+Result<std::vector<std::string>> split_command(std::string_view text, std::string_view option);
+/// The words as a shell would read them back: quoted where necessary.
+std::string shell_quoted(const std::vector<std::string>& words);
+
+}  // namespace speedster::cli

@@ -1,0 +1,210 @@
+#include "cli/optimize.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <speedster/tensor.h>
+
+#include <optional>
+
+#include "base/files.h"
+#include "support.h"
+#include "unit/report/example.h"
+
+namespace speedster::cli {
+namespace {
+
+using cli_test::Ran;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Parses the words and returns the request that the search was given.
+std::optional<OptimizeRequest> request_of(std::vector<std::string> words, Ran* ran = nullptr) {
+  std::optional<OptimizeRequest> seen;
+  words.insert(words.begin(), "optimize");
+  const Ran done = cli_test::run(words, {optimize_command([&](const OptimizeRequest& request) -> Result<Report> {
+                                   seen = request;
+                                   return report_test::example_report();
+                                 })});
+  if (ran != nullptr) *ran = done;
+  return seen;
+}
+
+TEST(OptimizeOptions, DefaultsAreThoseOfTheRequest) {
+  const auto request = request_of({"m.onnx", "--data", "x.npz"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->model, "m.onnx");
+  EXPECT_EQ(request->data, "x.npz");
+  EXPECT_EQ(request->threads, 0);
+  EXPECT_FALSE(request->metric_drop);
+  EXPECT_FALSE(request->time_budget_seconds);
+  EXPECT_TRUE(request->use_cache);
+  EXPECT_EQ(request->candidate_timeout_seconds, 600);
+}
+
+TEST(OptimizeOptions, FillEveryField) {
+  const auto request = request_of({"m.onnx",
+                                   "-o",
+                                   "m.speedster",
+                                   "--data",
+                                   "random:7",
+                                   "--labels",
+                                   "l.txt",
+                                   "--shapes",
+                                   "a=1x3,b=2",
+                                   "--range",
+                                   "a=0:5",
+                                   "--metric-command",
+                                   "python3 'my m.py' {original}",
+                                   "--metric-drop",
+                                   "0.01",
+                                   "--metric-confidence",
+                                   "0.95",
+                                   "--output",
+                                   "logits",
+                                   "--backends",
+                                   "onnxruntime,openvino",
+                                   "--precisions",
+                                   "fp32,static-int8",
+                                   "--exclude",
+                                   "nncf",
+                                   "--exclude",
+                                   "*-bf16",
+                                   "--exclude-nodes",
+                                   "/head/*",
+                                   "--candidates",
+                                   "c.json",
+                                   "--threads",
+                                   "2",
+                                   "--concurrency",
+                                   "4",
+                                   "--spinning",
+                                   "off",
+                                   "--arena",
+                                   "on",
+                                   "--optimization-level",
+                                   "extended",
+                                   "--session",
+                                   "mem_pattern=0",
+                                   "--time-budget",
+                                   "1m30s",
+                                   "--candidate-timeout",
+                                   "20s",
+                                   "--memory-limit",
+                                   "2GiB",
+                                   "--seed",
+                                   "18446744073709551615",
+                                   "--no-cache"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->output, "m.speedster");
+  EXPECT_EQ(request->data, "random:7");
+  EXPECT_EQ(request->labels, "l.txt");
+  EXPECT_EQ(request->shapes.at("a"), (Shape{1, 3}));
+  EXPECT_EQ(request->ranges.at("a"), std::pair(0.0, 5.0));
+  EXPECT_THAT(request->metric_command, ElementsAre("python3", "my m.py", "{original}"));
+  EXPECT_EQ(request->metric_drop, 0.01);
+  EXPECT_EQ(request->metric_confidence, 0.95);
+  EXPECT_EQ(request->output_name, "logits");
+  EXPECT_THAT(request->backends, ElementsAre("onnxruntime", "openvino"));
+  EXPECT_THAT(request->precisions, ElementsAre("fp32", "static-int8"));
+  EXPECT_THAT(request->exclude, ElementsAre("nncf", "*-bf16"));
+  EXPECT_THAT(request->exclude_nodes, ElementsAre("/head/*"));
+  EXPECT_EQ(request->candidates, "c.json");
+  EXPECT_EQ(request->threads, 2);
+  EXPECT_EQ(request->concurrency, 4);
+  EXPECT_EQ(request->session,
+            (std::map<std::string, std::string>{
+                {"arena", "1"}, {"mem_pattern", "0"}, {"optimization", "extended"}, {"spinning", "0"}}));
+  EXPECT_EQ(request->time_budget_seconds, 90);
+  EXPECT_EQ(request->candidate_timeout_seconds, 20);
+  EXPECT_EQ(request->memory_limit_bytes, 2147483648U);
+  EXPECT_EQ(request->seed, 18446744073709551615U);
+  EXPECT_FALSE(request->use_cache);
+}
+
+TEST(OptimizeOptions, AListTakesOneWordOnly) {
+  const auto request = request_of({"--exclude", "nncf", "m.onnx", "--data", "x.npz"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->model, "m.onnx");
+}
+
+TEST(OptimizeOptions, TheCommandLineCanBePastedBack) {
+  const auto request = request_of({"my model.onnx", "--data", "x.npz"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->command_line, "speedster optimize 'my model.onnx' --data x.npz");
+}
+
+TEST(OptimizeOptions, WrongValuesAreUsage) {
+  const std::vector<std::vector<std::string>> wrong = {{},
+                                                       {"m.onnx", "--threads", "-1"},
+                                                       {"m.onnx", "--threads", "two"},
+                                                       {"m.onnx", "--concurrency", "0"},
+                                                       {"m.onnx", "--time-budget", "soon"},
+                                                       {"m.onnx", "--time-budget", "0"},
+                                                       {"m.onnx", "--precisions", "int4"},
+                                                       {"m.onnx", "--spinning", "maybe"},
+                                                       {"m.onnx", "--optimization-level", "9"},
+                                                       {"m.onnx", "--shapes", "a"},
+                                                       {"m.onnx", "--metric-drop", "small"},
+                                                       {"m.onnx", "--metric", "mse", "--metric-command", "x"},
+                                                       {"m.onnx", "--report", "/no/such/folder/r.json"},
+                                                       {"m.onnx", "--html", "/tmp"}};
+  for (const auto& words : wrong) {
+    Ran ran;
+    EXPECT_FALSE(request_of(words, &ran)) << (words.empty() ? "" : words.back());
+    EXPECT_EQ(ran.code, kUsage);
+    EXPECT_THAT(ran.err, HasSubstr("expected"));
+  }
+}
+
+TEST(Optimize, PrintsTheTableAndWritesTheReports) {
+  auto folder = TempDir::create("cli");
+  ASSERT_TRUE(folder);
+  const fs::path json = folder->path() / "r.json", html = folder->path() / "r.html";
+  Ran ran;
+  ASSERT_TRUE(request_of({"m.onnx", "--report", json.string(), "--html", html.string()}, &ran));
+  EXPECT_EQ(ran.code, kOk);
+  EXPECT_THAT(ran.out, HasSubstr("improvement"));
+  EXPECT_TRUE(report_from_json(*read_file(json)));
+  EXPECT_THAT(*read_file(html), HasSubstr("<!doctype html>"));
+}
+
+TEST(Optimize, JsonIsTheReport) {
+  Ran ran;
+  request_of({"m.onnx", "--json"}, &ran);
+  EXPECT_TRUE(report_from_json(ran.out));
+}
+
+TEST(Optimize, OutcomesHaveTheirExitCodes) {
+  for (const auto& [outcome, code] : {std::pair<const char*, int>{"optimized", kOk},
+                                      {"original kept", kOriginalKept},
+                                      {"cancelled", kCancelled},
+                                      {"time", kTime}}) {
+    const Ran ran =
+        cli_test::run({"optimize", "m.onnx"}, {optimize_command([&](const OptimizeRequest&) -> Result<Report> {
+                        Report report = report_test::example_report();
+                        report.outcome = outcome;
+                        return report;
+                      })});
+    EXPECT_EQ(ran.code, code) << outcome;
+  }
+}
+
+TEST(Optimize, ShowsProgressAndWarningsOnStderrOnly) {
+  const Command command = optimize_command([&](const OptimizeRequest& request) -> Result<Report> {
+    if (request.progress) request.progress({.stage = "race", .candidates_total = 3});
+    request.log(1, "detail");
+    request.log(2, "the machine is busy");
+    return report_test::example_report();
+  });
+  const Ran ran = cli_test::run({"optimize", "m.onnx", "--json"}, {command});
+  EXPECT_THAT(ran.err, HasSubstr("race  0 of 3 done"));
+  EXPECT_THAT(ran.err, HasSubstr("warning: the machine is busy"));
+  EXPECT_THAT(ran.err, testing::Not(HasSubstr("detail")));
+  EXPECT_TRUE(report_from_json(ran.out));
+  const Ran quiet = cli_test::run({"optimize", "m.onnx", "-q", "-v"}, {command});
+  EXPECT_THAT(quiet.err, testing::Not(HasSubstr("race")));
+  EXPECT_THAT(quiet.err, HasSubstr("info: detail"));
+}
+
+}  // namespace
+}  // namespace speedster::cli
