@@ -4,6 +4,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,50 +13,63 @@
 namespace speedster::job {
 
 struct JobRequest {
-  std::string step;       ///< "quantize-static", "nncf", "compile", …
-  std::string kind;       ///< convert, compress, compile, check
-  int version = 1;        ///< of the step
-  std::string toolchain;  ///< empty = native step inside speedster-worker
-  std::map<std::string, std::filesystem::path>
-      inputs;  ///< name → file or folder (copied or mapped read-only by path digest)
-  std::map<std::string, std::string> input_digests;  ///< name → sha256 where already known
+  std::string step;                                     ///< "quantize-static", "nncf", "compile", …
+  std::string kind;                                     ///< convert, compress, compile, check
+  int version = 1;                                      ///< of the step
+  std::string toolchain;                                ///< empty = native step inside speedster-worker
+  std::string toolchain_version;                        ///< digest of its lock and script; part of the key
+  std::map<std::string, std::filesystem::path> inputs;  ///< name → file or folder
+  /// Files that lie beside an input file and belong to it (an ONNX model's external data), in its folder or below.
+  std::map<std::string, std::vector<std::filesystem::path>> companions;
+  std::map<std::string, std::string> input_digests;  ///< name → digest of input and companions where already known
+  std::set<std::string> owned;  ///< inputs that Speedster wrote and never changes: linked, not copied
   Json options = Json::object();
   std::string fingerprint;  ///< empty where the result does not depend on the machine
-  Limits limits;
+  Limits limits;            ///< not part of the key
 };
 
 struct JobResult {
   std::filesystem::path directory;  ///< of the job; outputs are in directory / "out"
   Json result =
-      Json::object();  ///< result.json: {"ok": true, "files": […], …} or {"ok": false, "error": {kind, message}}
+      Json::object();  ///< result.json: {"ok": true, "files": {…}, …} or {"ok": false, "error": {kind, message}}
   Exit exit;
   bool from_cache = false;
+
+  bool ok() const { return result.is_object() && result.value("ok", Json(false)) == Json(true); }
+  /// The error of a job that is not ok().
+  Error error() const;
 };
 
-/// Hex key of a request: 64 digits.
-Result<std::string> job_key(const JobRequest& request);
+/// Hex key of a request: 64 digits. Reads the inputs whose digest is not given. An input inside a job directory below
+/// `cache` is known by that job's key and its place in it, so a chain of cached steps reads nothing.
+Result<std::string> job_key(const JobRequest& request, const std::filesystem::path& cache = {});
 
 /// The cache of finished jobs: CACHE/jobs/KEY. Bounded in size, least recently used first out; a directory appears
-/// whole.
+/// whole. Copies share it; used from any threads, and by any number of processes at once: of two that want the same
+/// job, one runs it and the other waits. What was handed out is not removed while the handing object lives.
 class JobCache {
  public:
   static Result<JobCache> open(const std::filesystem::path& root, std::uint64_t limit_bytes);
-  /// Runs the job, or answers from the cache. Failures are remembered for this search only (not timeouts and cancels),
-  /// and their directory is kept under STATE/failed/KEY with repro.sh.
+  /// Runs the job, or answers from the cache. A job that failed is a value whose result has "ok": false, remembered for
+  /// this search only (not timeouts and cancels); its directory is kept as state_directory()/failed/KEY with repro.sh.
+  /// Errors: inputs that cannot be read, no space, no worker, cancelled or out of time before it started.
   Result<JobResult> run(Supervisor& supervisor, const JobRequest& request, const Deadline& deadline,
                         const CancelToken& cancel, const std::function<void(const Json&)>& progress = {});
   struct Entry {
     std::string key, step;
-    std::uint64_t bytes;
-    double age_seconds;
+    std::uint64_t bytes = 0;  ///< of its files; those linked from elsewhere count here too
+    double age_seconds = 0;   ///< since it was last used
   };
+  /// Most recently used first.
   std::vector<Entry> list() const;
-  /// Removes least recently used entries until at most `bytes` are used. Returns bytes freed.
+  /// Removes least recently used entries, and what interrupted jobs left, until at most `bytes` are used. What others
+  /// use right now stays. Returns bytes freed.
   std::uint64_t prune(std::uint64_t bytes);
 
  private:
-  std::filesystem::path root_;
-  std::uint64_t limit_bytes_ = 0;
+  struct State;
+  explicit JobCache(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace speedster::job

@@ -1,44 +1,58 @@
-/// One caller as users are: its context, its own memory for the outputs, and a cycle of samples.
+/// One caller of a learner: a context, what is bound to it, and the call as users make it. The part that is timed
+/// neither allocates nor copies; it goes straight to the C interface.
 #pragma once
 #include <speedster/learner.h>
 
 #include <vector>
 
-#include "worker/serve/samples.h"
-
 namespace speedster::worker {
+
+/// Inputs of one sample in memory of this process.
+class Inputs {
+ public:
+  explicit Inputs(std::vector<Tensor> tensors);
+  const std::vector<Tensor>& tensors() const { return tensors_; }
+  const std::vector<DLTensor>& bindings() const { return bindings_; }
+  /// Samples of the same shapes.
+  bool same_shapes(const Inputs& other) const;
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<DLTensor> bindings_;  ///< point into tensors_
+};
 
 class Caller {
  public:
-  static Result<Caller> create(const Learner& learner);
+  explicit Caller(Context context, std::uint32_t outputs);
+  Caller(Caller&&) noexcept = default;
+  Caller& operator=(Caller&&) = delete;
 
-  /// Runs each sample once with outputs of the learner's, and binds memory that holds the largest outputs seen.
-  Result<void> bind_outputs(const std::vector<OwnedSample>& samples);
-  /// One call: bind the next sample, run, look at the outputs. Allocates nothing of ours.
-  Result<void> call(const std::vector<OwnedSample>& samples) {
-    const OwnedSample& sample = samples[next_];
-    next_ = next_ + 1 == samples.size() ? 0 : next_ + 1;
-    SPEEDSTER_TRY(bind(sample));
-    SPEEDSTER_TRY(context_.run());
-    for (std::uint32_t i = 0; i < outputs_; ++i) {
-      auto view = context_.output(i);
-      if (!view.ok()) return std::move(view).error();
-    }
-    return {};
-  }
-  Result<void> bind(const OwnedSample& sample) {
-    for (std::uint32_t i = 0; i < sample.size(); ++i) SPEEDSTER_TRY(context_.bind_input(i, sample[i].view()));
-    return {};
-  }
-  Context& context() { return context_; }
-  void start_at(std::size_t sample) { next_ = sample; }
+  /// Binds the sample (pointers, unless it is the one that is bound), runs, and looks at every output.
+  speedster_error* call(const Inputs& inputs) noexcept;
+  /// The same with an error as a value, for what is not timed.
+  Result<void> run(const Inputs& inputs);
+  /// The outputs of the last call.
+  Result<std::vector<TensorView>> outputs() const;
+
+  /// Gives every output memory of the caller's own, large enough for all that was seen so far.
+  Result<void> bind_outputs();
+  /// Leaves the outputs to the context again.
+  Result<void> release_outputs();
+  /// Notes the sizes of the outputs of the last call.
+  Result<void> see_outputs();
+  Result<std::string> profile() { return context_.profile(); }
 
  private:
-  Caller(Context context, std::uint32_t outputs) : context_(std::move(context)), outputs_(outputs) {}
+  struct Output {
+    DType dtype = DType::kFloat32;
+    Shape shape;  ///< of the largest seen
+    std::size_t bytes = 0;
+    Tensor memory;
+    bool bound = false;
+  };
   Context context_;
-  std::uint32_t outputs_ = 0;
-  std::vector<Tensor> memory_;
-  std::size_t next_ = 0;
+  const Inputs* bound_ = nullptr;
+  std::vector<Output> outputs_;
 };
 
 }  // namespace speedster::worker

@@ -1,28 +1,23 @@
-#include "worker/serve/serve.h"
-
+/// The serve mode: one request after another, each answered (docs/design/worker.md has the table).
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <memory>
-#include <optional>
-#include <string>
+#include <new>
 
-#include "backend/vendor.h"
 #include "base/clock.h"
-#include "base/files.h"
-#include "base/json.h"
+#include "job/exec.h"
 #include "job/reply.h"
-#include "worker/serve/caller.h"
-#include "worker/serve/shared_outputs.h"
-#include "worker/serve/timed_block.h"
+#include "worker/modes.h"
+#include "worker/pipes.h"
+#include "worker/probe.h"
+#include "worker/serve/block.h"
+#include "worker/serve/loaded.h"
+#include "worker/serve/resample.h"
+#include "worker/serve/slot.h"
 
 namespace speedster::worker {
 namespace {
 
 constexpr const char* kWho = "serve";
-constexpr std::size_t kMaxRequest = std::size_t{64} << 20U;
 
 std::uint64_t peak_rss() {
   rusage usage{};
@@ -30,224 +25,191 @@ std::uint64_t peak_rss() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-/// JSON lines from the parent; the end of the stream is the end of the child.
-class Requests {
+double number(const Json& request, const char* key, double fallback) {
+  const Result<double> value = json_number(request, key, kWho);
+  return value ? *value : fallback;
+}
+
+int integer(const Json& request, const char* key, int fallback) {
+  const Result<std::int64_t> value = json_int(request, key, kWho);
+  return value ? static_cast<int>(std::clamp<std::int64_t>(*value, 0, 1'000'000'000)) : fallback;
+}
+
+class Server {
  public:
-  explicit Requests(int descriptor) : descriptor_(descriptor) {}
-  std::optional<std::string> next() {
-    while (true) {
-      if (const std::size_t end = buffer_.find('\n'); end != std::string::npos) {
-        std::string line = buffer_.substr(0, end);
-        buffer_.erase(0, end + 1);
-        return line;
-      }
-      std::array<std::byte, 65536> piece;
-      const auto got = read_some(descriptor_, piece, "requests");
-      if (!got.ok() || *got == 0 || buffer_.size() > kMaxRequest) return std::nullopt;
-      buffer_.append(reinterpret_cast<const char*>(piece.data()), *got);
+  Result<Json> answer(const std::string& op, const Json& request) {
+    if (op == "probe") {
+      SPEEDSTER_ASSIGN(const std::string name, json_string(request, "backend", kWho));
+      SPEEDSTER_ASSIGN(Json found, probe(name));
+      return Json{{"probe", std::move(found)}};
     }
+    if (op == "load") return load(request);
+    if (loaded_ == nullptr) return Error(ErrorKind::kUsage, "[serve] expected \"load\" first, got \"" + op + "\"");
+    if (op == "run") return run(request);
+    if (op == "run_shape") return run_shape(request);
+    if (op == "block") return block(request);
+    if (op == "tail") return tail(request);
+    if (op == "stats") return stats();
+    if (op == "profile") return profile(request);
+    return Error(ErrorKind::kUsage, "[serve] expected an operation, got \"" + op + "\"");
   }
 
  private:
-  int descriptor_;
-  std::string buffer_;
-};
-
-class Session {
- public:
-  explicit Session(int shared) : outputs_(shared) {}
-
-  Result<Json> answer(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::string op, json_string(request, "op", kWho));
-    struct Operation { const char* name; Result<Json> (Session::*run)(const Json&); };
-    constexpr Operation kOperations[] = {{"probe", &Session::probe}, {"load", &Session::load}, {"run", &Session::run},
-                                         {"run_shape", &Session::run_shape}, {"block", &Session::block}, {"tail", &Session::tail}};
-    for (const Operation& operation : kOperations) {
-      if (op != operation.name) continue;
-      SPEEDSTER_ASSIGN(Json reply, (this->*operation.run)(request));
-      reply["ok"] = true;
-      reply["peak_rss"] = peak_rss();
-      return reply;
-    }
-    return Error(ErrorKind::kInternal, "[serve] expected an operation, got \"" + op + "\"");
-  }
-
- private:
-  /// What the vendor says of itself here; a vendor that is not there is an answer, not an error.
-  Result<Json> probe(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::string name, json_string(request, "backend", kWho));
-    SPEEDSTER_ASSIGN(backend::Plugin plugin, backend::find_plugin(name));
-    auto vendor = backend::open_vendor(std::make_shared<const backend::Plugin>(std::move(plugin)), {}, {}, {});
-    if (!vendor.ok()) return Json{{"probe", {{"usable", false}, {"reason", vendor.error().full_message()}}}};
-    Json probe = vendor->probe;
-    probe["library"] = vendor->library.path.string();
-    probe["source"] = vendor->library.source;
-    return Json{{"probe", std::move(probe)}};
-  }
-
   Result<Json> load(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::string package, json_string(request, "package", kWho));
-    LoadOptions options;
-    options.entry = request.value("entry", std::string("main"));
-    options.require_variant = request.value("variant", std::string());
-    options.threads = request.value("threads", 0);
-    options.contexts = std::max(1, request.value("contexts", 1));
-    options.allow_code = true;  // the search made it
-    if (request.contains("options"))
-      for (const auto& [key, value] : request["options"].items())
-        if (value.is_string()) options.options[key] = value.get<std::string>();
-    const double begin = now_seconds();
-    SPEEDSTER_ASSIGN(learner_, Learner::load(package, options));
-    const double seconds = now_seconds() - begin;
-    for (int i = 0; i < options.contexts; ++i) {
-      SPEEDSTER_ASSIGN(Caller caller, Caller::create(*learner_));
-      callers_.push_back(std::move(caller));
-    }
-    if (request.contains("samples")) {
-      SPEEDSTER_ASSIGN(const std::string samples, json_string(request, "samples", kWho));
-      SPEEDSTER_ASSIGN(store_, samples::SampleStore::open(samples));
-    }
-    SPEEDSTER_ASSIGN(const std::string text, learner_->info());
+    if (loaded_ != nullptr) return Error(ErrorKind::kUsage, "[serve] expected one \"load\" a process, got another");
+    double seconds = 0;
+    SPEEDSTER_ASSIGN(loaded_, Loaded::load(request, &seconds));
+    SPEEDSTER_ASSIGN(Json info, stats());
+    return Json{{"load_seconds", seconds},
+                {"info", std::move(info["stats"])},
+                {"signature", signature_json(loaded_->learner())}};
+  }
+
+  Result<Json> stats() {
+    SPEEDSTER_ASSIGN(const std::string text, loaded_->learner().info());
     SPEEDSTER_ASSIGN(Json info, parse_json(text, kWho));
-    return Json{{"load_seconds", seconds}, {"info", std::move(info)}};
+    return Json{{"stats", std::move(info)}};
   }
 
-  Result<std::vector<std::size_t>> indices_of(const Json& request) const {
-    if (!learner_ || !store_) return Error(ErrorKind::kInternal, "[serve] expected a load with samples first");
-    SPEEDSTER_ASSIGN(const Json* list, json_array(request, "indices", kWho));
-    std::vector<std::size_t> indices;
-    for (const Json& item : *list) {
-      if (!item.is_number_unsigned() || item.get<std::size_t>() >= store_->size())
-        return Error(ErrorKind::kInternal, "[serve] expected indices below " + std::to_string(store_->size()) + ", got " + item.dump());
-      indices.push_back(item.get<std::size_t>());
-    }
-    return indices;
-  }
-
-  /// Runs one owned sample with outputs of the learner's and puts them into the slot.
-  Result<Json> run_one(const OwnedSample& sample, bool& fits, bool first) {
-    Caller& caller = callers_.front();
-    for (std::uint32_t i = 0; i < learner_->outputs().size(); ++i) SPEEDSTER_TRY(caller.context().unbind_output(i));
-    SPEEDSTER_TRY(caller.bind(sample));
-    SPEEDSTER_TRY(caller.context().run());
-    std::vector<TensorView> views;
-    std::uint64_t bytes = 0;
-    for (std::uint32_t i = 0; i < learner_->outputs().size(); ++i) {
-      SPEEDSTER_ASSIGN(const TensorView view, caller.context().output(i));
-      bytes += (view.bytes() + 63) / 64 * 64;
-      views.push_back(view);
-    }
-    fits = first || outputs_.fits(bytes);
-    Json places = Json::array();
-    if (!fits) return places;
-    for (const TensorView& view : views) {
-      SPEEDSTER_ASSIGN(Json place, outputs_.add(view));
-      places.push_back(std::move(place));
-    }
-    return places;
-  }
-
+  /// Samples are run until the slot is as full as the parent wants it; a large one grows it.
   Result<Json> run(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, indices_of(request));
-    SPEEDSTER_TRY(outputs_.begin(request.value("slot_bytes", std::uint64_t{1} << 20U)));
-    Json all = Json::array();
-    for (const std::size_t index : indices) {
-      SPEEDSTER_ASSIGN(const OwnedSample sample, copy_sample(*store_, index));
-      bool fits = true;
-      SPEEDSTER_ASSIGN(Json places, run_one(sample, fits, all.empty()));
-      if (!fits) break;
-      all.push_back(std::move(places));
-    }
-    return Json{{"consumed", all.size()}, {"outputs", std::move(all)}, {"map_bytes", outputs_.size()}};
+    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
+    const auto slot_bytes = static_cast<std::uint64_t>(std::max(number(request, "slot_bytes", 32e6), 0.0));
+    const auto begin = static_cast<std::size_t>(integer(request, "offset", 0));
+    if (begin >= indices.size()) return Error(ErrorKind::kUsage, "[serve] expected samples to run, got none");
+    slot_.clear();
+    Json outputs = Json::array();
+    std::size_t done = begin;
+    do {
+      SPEEDSTER_ASSIGN(const Inputs* sample, loaded_->sample(indices[done]));
+      SPEEDSTER_ASSIGN(Json described, run_into_slot(*sample));
+      outputs.push_back(std::move(described));
+      loaded_->forget(indices[done]);
+      ++done;
+    } while (done < indices.size() && slot_.used() < slot_bytes);
+    return Json{{"consumed", done - begin}, {"outputs", std::move(outputs)}, {"map_bytes", slot_.mapped()}};
+  }
+
+  Result<Json> run_into_slot(const Inputs& inputs) {
+    Caller& caller = loaded_->caller(0);
+    SPEEDSTER_TRY(caller.release_outputs());
+    SPEEDSTER_TRY(caller.run(inputs));
+    SPEEDSTER_ASSIGN(const std::vector<TensorView> views, caller.outputs());
+    return slot_.add(views);
   }
 
   Result<Json> run_shape(const Json& request) {
-    if (!learner_ || !store_) return Error(ErrorKind::kInternal, "[serve] expected a load with samples first");
     SPEEDSTER_ASSIGN(const Json* shapes, json_object(request, "shapes", kWho));
-    SPEEDSTER_ASSIGN(const OwnedSample original, copy_sample(*store_, request.value("sample", std::size_t{0})));
-    std::vector<OwnedSample> samples(1);
-    for (std::size_t i = 0; i < original.size(); ++i) {
-      const std::string& input = learner_->inputs()[i].name;
-      Shape shape = original[i].shape();
-      if (shapes->contains(input)) shape = (*shapes)[input].get<Shape>();
-      SPEEDSTER_ASSIGN(Tensor tensor, resized(original[i], shape));
-      samples.front().push_back(std::move(tensor));
+    const auto index = static_cast<std::size_t>(integer(request, "sample", 0));
+    SPEEDSTER_ASSIGN(const Inputs* sample, loaded_->sample(index));
+    std::vector<Tensor> tensors;
+    for (std::size_t i = 0; i < sample->tensors().size(); ++i) {
+      const std::string& name = loaded_->learner().inputs()[i].name;
+      const auto wanted = shapes->find(name);
+      Shape shape = sample->tensors()[i].shape();
+      if (wanted != shapes->end()) {
+        shape.clear();
+        for (const Json& size : *wanted) {
+          if (!size.is_number_integer()) return Error(ErrorKind::kUsage, "[serve] expected a shape for " + name);
+          shape.push_back(size.get<std::int64_t>());
+        }
+      }
+      SPEEDSTER_ASSIGN(tensors.emplace_back(), resample(sample->tensors()[i], shape, name));
     }
-    SPEEDSTER_TRY(outputs_.begin(1));
-    bool fits = true;
-    SPEEDSTER_ASSIGN(Json places, run_one(samples.front(), fits, true));
-    SPEEDSTER_TRY(callers_.front().bind_outputs(samples));
-    SPEEDSTER_ASSIGN(std::vector<double> calls, timed_calls(callers_.front(), samples, std::max(1, request.value("calls", 5))));
-    bound_.clear();
-    std::nth_element(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(calls.size() / 2), calls.end());
-    return Json{{"outputs", Json::array({std::move(places)})}, {"map_bytes", outputs_.size()}, {"call_seconds", calls[calls.size() / 2]}};
-  }
-
-  /// Copies the samples and binds outputs, unless that was done for the same samples before.
-  Result<void> ready(const std::vector<std::size_t>& indices) {
-    if (indices.empty()) return Error(ErrorKind::kInternal, "[serve] expected samples to time, got none");
-    if (indices == bound_) return {};
-    samples_.clear();
-    for (const std::size_t index : indices) {
-      SPEEDSTER_ASSIGN(OwnedSample sample, copy_sample(*store_, index));
-      samples_.push_back(std::move(sample));
+    loaded_->forget(index);
+    const Inputs inputs(std::move(tensors));
+    slot_.clear();
+    SPEEDSTER_ASSIGN(Json described, run_into_slot(inputs));
+    std::vector<double> seconds;
+    Caller& caller = loaded_->caller(0);
+    for (int i = 0; i < std::max(integer(request, "calls", 1), 1); ++i) {
+      const double begin = now_seconds();
+      SPEEDSTER_TRY(caller.run(inputs));
+      seconds.push_back(now_seconds() - begin);
     }
-    for (Caller& caller : callers_) SPEEDSTER_TRY(caller.bind_outputs(samples_));
-    bound_ = indices;
-    return {};
+    return Json{{"outputs", Json::array({std::move(described)})},
+                {"map_bytes", slot_.mapped()},
+                {"call_seconds", median(std::move(seconds))}};
   }
 
   Result<Json> block(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, indices_of(request));
-    SPEEDSTER_TRY(ready(indices));
-    BlockRequest how;
-    how.warm_calls = request.value("warm_calls", how.warm_calls);
-    how.warm_seconds = request.value("warm_seconds", how.warm_seconds);
-    how.calls = std::max(1, request.value("calls", how.calls));
-    how.seconds = request.value("seconds", how.seconds);
-    how.slow_calls = std::max(1, request.value("slow_calls", how.slow_calls));
-    SPEEDSTER_ASSIGN(const BlockReply reply, timed_block(callers_, samples_, how));
-    return Json{{"value", reply.value}, {"calls", reply.calls}, {"major_faults", reply.major_faults}, {"cpu_seconds", reply.cpu_seconds}};
+    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
+    SPEEDSTER_ASSIGN(const std::vector<const Inputs*> samples, loaded_->only(indices));
+    BlockPlan plan;
+    plan.warm_calls = integer(request, "warm_calls", plan.warm_calls);
+    plan.warm_seconds = number(request, "warm_seconds", plan.warm_seconds);
+    plan.calls = integer(request, "calls", plan.calls);
+    plan.seconds = number(request, "seconds", plan.seconds);
+    plan.slow_calls = integer(request, "slow_calls", plan.slow_calls);
+    plan.concurrency = integer(request, "concurrency", plan.concurrency);
+    return timed(samples, plan);
   }
 
   Result<Json> tail(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, indices_of(request));
-    SPEEDSTER_TRY(ready(indices));
-    SPEEDSTER_ASSIGN(const std::vector<double> calls, timed_calls(callers_.front(), samples_, std::max(1, request.value("calls", 300))));
-    return Json{{"calls", calls}};
+    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
+    SPEEDSTER_ASSIGN(const std::vector<const Inputs*> samples, loaded_->only(indices));
+    BlockPlan plan;
+    plan.calls = plan.slow_calls = std::max(integer(request, "calls", 300), 1);
+    plan.seconds = 0;
+    plan.batches = false;
+    return timed(samples, plan);
   }
 
-  SharedOutputs outputs_;
-  std::optional<Learner> learner_;
-  std::vector<Caller> callers_;
-  std::optional<samples::SampleStore> store_;
-  std::vector<OwnedSample> samples_;
-  std::vector<std::size_t> bound_;
+  Result<Json> timed(const std::vector<const Inputs*>& samples, const BlockPlan& plan) {
+    SPEEDSTER_ASSIGN(const BlockTimes times, run_block(*loaded_, samples, plan));
+    return Json{{"calls", times.calls},
+                {"value", times.value},
+                {"major_faults", times.major_faults},
+                {"cpu_seconds", times.cpu_seconds}};
+  }
+
+  Result<Json> profile(const Json& request) {
+    SPEEDSTER_ASSIGN(const Inputs* sample, loaded_->sample(static_cast<std::size_t>(integer(request, "sample", 0))));
+    Caller& caller = loaded_->caller(0);
+    SPEEDSTER_TRY(caller.run(*sample));
+    SPEEDSTER_ASSIGN(const std::string text, caller.profile());
+    SPEEDSTER_ASSIGN(Json json, parse_json(text, kWho));
+    return Json{{"profile", std::move(json)}};
+  }
+
+  std::unique_ptr<Loaded> loaded_;
+  Slot slot_;
 };
-
-Json reply_to(Session& session, const std::string& line) {
-  try {
-    auto request = parse_json(line, kWho);
-    if (!request.ok()) return job::to_reply(request.error());
-    auto reply = session.answer(*request);
-    return reply.ok() ? *std::move(reply) : job::to_reply(reply.error());
-  } catch (const std::bad_alloc&) {
-    return job::to_reply(Error(ErrorKind::kOutOfMemory, "[serve] expected enough memory, got none"));
-  } catch (const std::exception& exception) {
-    return job::to_reply(Error(ErrorKind::kInternal, std::string("[serve] expected no exception, got ") + exception.what()));
-  }
-}
 
 }  // namespace
 
-int serve_main(int in, int out, int shared) {
-  Session session(shared);
-  Requests requests(in);
-  while (const auto line = requests.next()) {
-    const std::string reply = to_text(reply_to(session, *line)) + "\n";
-    if (!write_all(out, std::as_bytes(std::span(reply.data(), reply.size())), "replies").ok()) return 1;
+int serve_mode() {
+  Pipes pipes;
+  Server server;
+  while (true) {
+    const Result<std::optional<Json>> request = pipes.next();
+    if (!request) {
+      pipes.send(job::to_reply(request.error()));
+      return 1;
+    }
+    if (!request->has_value()) return 0;
+    const Result<std::string> op = json_string(**request, "op", kWho);
+    if (op && *op == "quit") {
+      pipes.send({{"ok", true}});
+      return 0;
+    }
+    try {
+      Result<Json> answer = op ? server.answer(*op, **request) : Result<Json>(op.error());
+      if (!answer) {
+        pipes.send(job::to_reply(answer.error()));
+        continue;
+      }
+      Json reply = {{"ok", true}};
+      reply.update(*answer);
+      reply["peak_rss"] = peak_rss();
+      pipes.send(reply);
+    } catch (const std::bad_alloc&) {
+      return job::kOutOfMemoryExit;  // what was bound or half-built is not to be trusted any more
+    } catch (const std::exception& error) {
+      pipes.send(job::to_reply(
+          Error(ErrorKind::kInternal, std::string("[serve] expected no exception, got: ") + error.what())));
+    }
   }
-  return 0;
 }
 
 }  // namespace speedster::worker

@@ -1,125 +1,136 @@
-#include "base/files.h"
+/// Ranges of the activations that static quantization needs, observed at fp32 with graph optimizations off.
 #include "compressor/calibrate.h"
+
 #include "compressor/steps.h"
 #include "samples/store.h"
-#include "worker/steps/vendor.h"
+#include "worker/steps/quantization_options.h"
+#include "worker/steps/step.h"
+#include "worker/vendor.h"
 
 namespace speedster::worker {
 namespace {
 
-constexpr const char* kWho = "calibrate";
-// Outputs that may be held at once, whatever the model: what does not fit is observed in another pass.
-constexpr std::uint64_t kOutputBytes = std::uint64_t{512} << 20U;
-
-/// A DLTensor over a view; the view's shape must live as long.
-DLTensor dl_tensor(const TensorView& view) {
-  DLTensor tensor{};
-  tensor.data = view.data;
-  tensor.device = {kDLCPU, 0};
-  tensor.ndim = static_cast<std::int32_t>(view.shape.size());
-  tensor.dtype = info(view.dtype).dl;
-  tensor.shape = const_cast<std::int64_t*>(view.shape.data());
-  return tensor;
+/// `key` = `value` where the plug-in has such an option.
+void set_if_known(const backend::Plugin& plugin, backend::Options& options, const char* key, const std::string& value) {
+  const Json known = plugin.description().value("options", Json::object());
+  if (known.is_object() && known.contains(key)) options[key] = value;
 }
 
-/// Runs samples of a store through a loaded graph; the graph's inputs are found by name.
-class GraphRunner {
+/// Runs samples of the store on an ONNX file, with the outputs left to the backend.
+class SampleRunner {
  public:
-  static Result<GraphRunner> load(const backend::Instance& instance, const fs::path& model, const backend::Options& options,
-                                  const samples::SampleStore& store) {
-    GraphRunner runner(store);
-    SPEEDSTER_ASSIGN(runner.model_, instance.load(model, options));
-    SPEEDSTER_ASSIGN(runner.signature_, runner.model_->signature());
-    SPEEDSTER_ASSIGN(runner.context_, runner.model_->open_context());
-    const std::vector<std::string>& names = store.input_names();
-    for (const TensorSpec& input : runner.signature_.inputs) {
-      const auto it = std::find(names.begin(), names.end(), input.name);
-      if (it == names.end())
-        return Error(ErrorKind::kInternal, "[calibrate] expected samples for input " + input.name + ", got none");
-      runner.order_.push_back(static_cast<std::size_t>(it - names.begin()));
+  static Result<compressor::RunSample> load(const backend::Instance& instance, const fs::path& file, int threads,
+                                            const samples::SampleStore& store) {
+    backend::Options options;
+    set_if_known(instance.plugin(), options, "precision", "fp32");
+    set_if_known(instance.plugin(), options, "optimization", "disable");
+    set_if_known(instance.plugin(), options, "threads", std::to_string(threads));
+    SPEEDSTER_ASSIGN(backend::Model model, instance.load(file, options));
+    SPEEDSTER_ASSIGN(Signature signature, model.signature());
+    SPEEDSTER_ASSIGN(backend::Context context, model.open_context());
+    std::vector<std::size_t> place;  // of each of the model's inputs in a sample
+    for (const TensorSpec& input : signature.inputs) {
+      const auto& names = store.input_names();
+      const auto found = std::find(names.begin(), names.end(), input.name);
+      if (found == names.end())
+        return Error(ErrorKind::kBadInput,
+                     "[calibrate] expected samples of the input \"" + input.name + "\", got none");
+      place.push_back(static_cast<std::size_t>(found - names.begin()));
     }
-    return runner;
+    auto self = std::make_shared<SampleRunner>(std::move(context), std::move(place), signature.outputs.size(), store);
+    return compressor::RunSample(
+        [self](std::size_t sample, const compressor::TakeOutputs& take) { return self->run(sample, take); });
   }
+
+  SampleRunner(backend::Context context, std::vector<std::size_t> place, std::size_t outputs,
+               samples::SampleStore store)
+      : context_(std::move(context)), place_(std::move(place)), outputs_(outputs), store_(std::move(store)) {}
 
   Result<void> run(std::size_t sample, const compressor::TakeOutputs& take) {
     SPEEDSTER_ASSIGN(const std::vector<TensorView> inputs, store_.sample(sample));
-    for (std::size_t i = 0; i < order_.size(); ++i) {
-      const DLTensor tensor = dl_tensor(inputs[order_[i]]);
-      SPEEDSTER_TRY(context_->bind_input(static_cast<std::uint32_t>(i), &tensor));
+    for (std::uint32_t i = 0; i < place_.size(); ++i) {
+      const DLTensor tensor = to_dl(inputs[place_[i]]);
+      SPEEDSTER_TRY(context_.bind_input(i, &tensor));
     }
-    SPEEDSTER_TRY(context_->execute());
-    std::vector<TensorView> outputs;
-    for (std::size_t i = 0; i < signature_.outputs.size(); ++i) {
+    SPEEDSTER_TRY(context_.execute());
+    std::vector<TensorView> views;
+    for (std::uint32_t i = 0; i < outputs_; ++i) {
       DLTensor view{};
-      SPEEDSTER_TRY(context_->output(static_cast<std::uint32_t>(i), &view));
-      const auto dtype = dtype_from_dl(view.dtype);
-      if (!dtype) return Error(ErrorKind::kVendor, "[calibrate] expected numbers in " + signature_.outputs[i].name);
-      outputs.push_back({*dtype, {view.shape, static_cast<std::size_t>(view.ndim)}, static_cast<std::byte*>(view.data) + view.byte_offset});
+      SPEEDSTER_TRY(context_.output(i, &view));
+      const std::optional<DType> dtype = dtype_from_dl(view.dtype);
+      if (!dtype) return Error(ErrorKind::kUnsupported, "[calibrate] expected outputs of a known dtype, got another");
+      views.push_back({*dtype,
+                       {view.shape, static_cast<std::size_t>(view.ndim)},
+                       static_cast<std::byte*>(view.data) + view.byte_offset});
     }
-    take(outputs);
+    take(views);
     store_.forget(sample);
     return {};
   }
 
  private:
-  explicit GraphRunner(const samples::SampleStore& store) : store_(store) {}
+  static DLTensor to_dl(const TensorView& view) {
+    return {view.data,
+            {kDLCPU, 0},
+            static_cast<std::int32_t>(view.shape.size()),
+            info(view.dtype).dl,
+            const_cast<std::int64_t*>(view.shape.data()),
+            nullptr,
+            0};
+  }
+
+  backend::Context context_;
+  std::vector<std::size_t> place_;
+  std::size_t outputs_;
   samples::SampleStore store_;
-  std::optional<backend::Model> model_;
-  std::optional<backend::Context> context_;
-  Signature signature_;
-  std::vector<std::size_t> order_;  // of the graph's inputs in the store
 };
 
-Result<std::vector<std::size_t>> indices_of(const Json& options, std::size_t samples) {
-  SPEEDSTER_ASSIGN(const Json* list, json_array(options, "indices", kWho));
+Result<std::vector<std::size_t>> chosen(const StepContext& context, const samples::SampleStore& store) {
   std::vector<std::size_t> indices;
-  for (const Json& item : *list) {
-    if (!item.is_number_unsigned() || item.get<std::size_t>() >= samples)
-      return Error(ErrorKind::kInternal, "[calibrate] expected indices below " + std::to_string(samples) + ", got " + item.dump());
-    indices.push_back(item.get<std::size_t>());
+  const auto given = context.options.find("indices");
+  if (given == context.options.end() || !given->is_array()) {
+    for (std::size_t i = 0; i < store.size(); ++i) indices.push_back(i);
+    return indices;
+  }
+  for (const Json& index : *given) {
+    if (!index.is_number_unsigned() || index.get<std::size_t>() >= store.size())
+      return Error(ErrorKind::kUsage,
+                   "[calibrate] expected indices below " + std::to_string(store.size()) + ", got " + index.dump());
+    indices.push_back(index.get<std::size_t>());
   }
   return indices;
 }
 
 }  // namespace
 
-Result<Json> calibrate(const StepContext& context) {
-  const Json& options = context.options;
-  SPEEDSTER_ASSIGN(const fs::path model_file, context.input("model"));
-  SPEEDSTER_ASSIGN(const fs::path samples_folder, context.input("samples"));
-  SPEEDSTER_ASSIGN(const std::string backend_name, json_string(options, "backend", kWho));
-  SPEEDSTER_ASSIGN(const std::string target_name, json_string(options, "target", kWho));
-  SPEEDSTER_ASSIGN(const compressor::Target target, compressor::target_for(target_name, options.value("vnni", false)));
-  SPEEDSTER_ASSIGN(const samples::SampleStore store, samples::SampleStore::open(samples_folder));
-  SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, onnx_model::OnnxModel::read(model_file));
-  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend_name, context));
+Result<Json> calibrate_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
+  SPEEDSTER_ASSIGN(const fs::path samples_path, context.input("samples"));
+  SPEEDSTER_ASSIGN(const samples::SampleStore store, samples::SampleStore::open(samples_path));
+  SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(context.text("backend", "onnxruntime")));
 
-  compressor::StaticOptions exclusions;
-  if (options.contains("exclude")) {
-    SPEEDSTER_ASSIGN(exclusions.exclude_patterns, json_strings(options, "exclude", kWho));
-  }
-  compressor::CalibrateOptions how;
-  how.method = options.value("calibration", std::string("minmax")) == "percentile" ? compressor::Calibration::kPercentile
-                                                                                    : compressor::Calibration::kMinMax;
-  how.percentile = options.value("percentile", how.percentile);
-  how.memory_bytes = kOutputBytes;
-  how.folder = context.out;
-  how.progress = [&](double share) { context.progress(share, "calibrating"); };
-  SPEEDSTER_ASSIGN(how.samples, indices_of(options, store.size()));
-
-  // Fused operators would hide the tensors that are to be observed.
-  backend::Options load = {{"precision", "fp32"}, {"threads", std::to_string(context.threads)}};
-  if (backend_name == "onnxruntime") load["optimization"] = "disable";
-  const compressor::LoadModel loader = [&](const fs::path& graph) -> Result<compressor::RunSample> {
-    SPEEDSTER_ASSIGN(GraphRunner runner, GraphRunner::load(vendor.instance, graph, load, store));
-    auto shared = std::make_shared<GraphRunner>(std::move(runner));
-    return compressor::RunSample([shared](std::size_t sample, const compressor::TakeOutputs& take) { return shared->run(sample, take); });
-  };
-  const auto tensors = compressor::calibration_tensors(model, target, exclusions);
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, compressor::calibrate(model, tensors, how, loader));
-  const fs::path out = context.out / "ranges.json";
-  SPEEDSTER_TRY(write_file(out, to_text(compressor::to_json(ranges))));
-  return Json{{"files", {{"ranges", context.relative(out)}}}, {"summary", {{"tensors", ranges.size()}, {"samples", how.samples.size()}}}};
+  compressor::CalibrateOptions calibration;
+  calibration.method = options.fixed.calibration;
+  calibration.percentile = options.fixed.percentile;
+  SPEEDSTER_ASSIGN(calibration.samples, chosen(context, store));
+  calibration.memory_bytes =
+      static_cast<std::uint64_t>(context.number("memory_bytes", static_cast<double>(calibration.memory_bytes)));
+  SPEEDSTER_ASSIGN(const TempDir graphs, TempDir::create("graphs-", context.directory));
+  calibration.folder = graphs.path();
+  calibration.progress = [&](double share) { context.progress(share, "calibrate"); };
+  const std::vector<std::string> tensors = compressor::calibration_tensors(model, options.target, options.fixed);
+  if (tensors.empty())
+    return Error(ErrorKind::kUnsupported, "[calibrate] expected nodes that can run in int8, got none");
+  SPEEDSTER_ASSIGN(const compressor::Ranges ranges,
+                   compressor::calibrate(model, tensors, calibration, [&](const fs::path& file) {
+                     return SampleRunner::load(vendor.instance, file, context.threads, store);
+                   }));
+  SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(compressor::to_json(ranges), 1) + "\n"));
+  return Json{
+      {"files", {{"ranges", "out/ranges.json"}}},
+      {"summary",
+       {{"tensors", tensors.size()}, {"samples", calibration.samples.size()}, {"vendor_version", vendor.version}}}};
 }
 
 }  // namespace speedster::worker

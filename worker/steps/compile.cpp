@@ -1,75 +1,90 @@
-#include <speedster/version.h>
-
-#include "base/files.h"
-#include "hardware/cpu.h"
-#include "package/writer.h"
-#include "worker/steps/vendor.h"
+/// A backend turns a model into its artifact; pack takes a file as it is.
+#include "job/repro.h"
+#include "worker/steps/draft.h"
+#include "worker/steps/step.h"
+#include "worker/vendor.h"
 
 namespace speedster::worker {
 namespace {
 
-constexpr const char* kWho = "compile";
-
-/// The draft's only variant, but for its files.
-Result<package::Variant> variant_of(const Json& options) {
-  package::Variant variant;
-  SPEEDSTER_ASSIGN(variant.name, json_string(options, "name", kWho));
-  SPEEDSTER_ASSIGN(variant.backend, json_string(options, "backend", kWho));
-  SPEEDSTER_ASSIGN(variant.techniques, json_strings(options, "techniques", kWho));
-  SPEEDSTER_ASSIGN(const std::int64_t threads, json_int(options, "threads", kWho));
-  variant.threads = static_cast<int>(threads);
-  SPEEDSTER_ASSIGN(const Json* load, json_object(options, "load", kWho));
-  SPEEDSTER_ASSIGN(const backend::Options load_options, options_from(*load, kWho));
-  for (const auto& [key, value] : load_options) variant.options[key] = value;
-  variant.needs.system = hardware::probe().system;
-  if (options.contains("needs_isa")) {
-    SPEEDSTER_ASSIGN(const std::vector<std::string> isa, json_strings(options, "needs_isa", kWho));
-    variant.needs.isa.insert(isa.begin(), isa.end());
-  }
-  return variant;
+Result<Artifact> read_answer(const Json& answer, fs::path folder, const std::string& who) {
+  Artifact artifact;
+  artifact.folder = std::move(folder);
+  SPEEDSTER_ASSIGN(artifact.files, json_strings(answer, "files", who));
+  SPEEDSTER_ASSIGN(artifact.payload, json_string(answer, "payload", who));
+  SPEEDSTER_ASSIGN(artifact.format, json_string(answer, "format", who));
+  SPEEDSTER_ASSIGN(const std::string kind, json_string(answer, "kind", who));
+  if (kind != "data" && kind != "code")
+    return Error(ErrorKind::kVendor, "[" + who + "] expected a payload of data or code, got " + kind);
+  artifact.kind = kind == "code" ? package::PayloadKind::kCode : package::PayloadKind::kData;
+  const Json needs = answer.value("needs", Json::object());
+  auto text = [&](const char* key) {
+    const Result<std::string> value = json_string(needs, key, who);
+    return value ? *value : std::string();
+  };
+  artifact.needs.system = text("system");
+  artifact.needs.vendor_min = text("vendor_min");
+  artifact.needs.vendor_below = text("vendor_below");
+  if (const Result<std::vector<std::string>> isa = json_strings(needs, "isa", who))
+    artifact.needs.isa.insert(isa->begin(), isa->end());
+  return artifact;
 }
+
+/// Kept in the job's directory if the vendor fails, however that is; removed when it did not.
+class VendorScript {
+ public:
+  VendorScript(const StepContext& context, const std::string& backend, const std::string& version,
+               const backend::Options& load) {
+    const Result<fs::path> model = context.input("model");
+    if (!model) return;
+    job::VendorRepro repro;
+    repro.backend = backend;
+    repro.version = version;
+    repro.model = model->lexically_relative(context.directory).string();
+    repro.options.insert(load.begin(), load.end());
+    repro.threads = context.threads;
+    if (job::write_vendor_repro(context.directory, repro)) path_ = context.directory / "repro_vendor.py";
+  }
+  void not_needed() const {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove(path_, ignored);
+  }
+
+ private:
+  fs::path path_;
+};
 
 }  // namespace
 
-Result<Json> compile(const StepContext& context) {
-  const Json& options = context.options;
-  SPEEDSTER_ASSIGN(package::Variant variant, variant_of(options));
-  SPEEDSTER_ASSIGN(const std::string format, json_string(options, "format", kWho));
+Result<Json> compile_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const std::string backend, json_string(context.options, "backend", context.step));
+  const std::string who = "compile/" + backend;
   SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
-  SPEEDSTER_ASSIGN(const Json* signature, json_object(options, "signature", kWho));
-  package::EntryPoint entry;
-  SPEEDSTER_ASSIGN(entry.signature, signature_from_json(*signature, kWho));
+  SPEEDSTER_ASSIGN(const backend::Options load, options_from_json(context.options.value("load", Json()), who));
+  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend, load));
+  SPEEDSTER_ASSIGN(const backend::Options options,
+                   backend::options_of_scope(vendor.instance.plugin(), load, "compile"));
+  const VendorScript script(context, backend, vendor.version, load);
+  SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("artifact-", context.directory));
+  SPEEDSTER_ASSIGN(const Json answer,
+                   vendor.instance.compile(model, context.text("format", "onnx"), options, folder.path()));
+  SPEEDSTER_ASSIGN(const Artifact artifact, read_answer(answer, folder.path(), who));
+  SPEEDSTER_ASSIGN(Json summary, write_draft(context, artifact, vendor.version));
+  script.not_needed();
+  return summary;
+}
 
-  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(variant.backend, context));
-  SPEEDSTER_ASSIGN(const backend::Options plugin_options, 
-                   backend::options_of_scope(vendor.instance.plugin(), backend::Options(variant.options.begin(), variant.options.end()), "compile"));
-  const fs::path artifact = context.out / "artifact";
-  SPEEDSTER_TRY(make_directories(artifact));
-  SPEEDSTER_ASSIGN(const Json made, vendor.instance.compile(model, format, plugin_options, artifact));
-
-  SPEEDSTER_ASSIGN(const std::string payload, json_string(made, "payload", kWho));
-  SPEEDSTER_ASSIGN(const std::vector<std::string> files, json_strings(made, "files", kWho));
-  variant.format = made.value("format", format);
-  variant.kind = made.value("kind", std::string("data")) == "code" ? package::PayloadKind::kCode : package::PayloadKind::kData;
-  SPEEDSTER_ASSIGN(package::PackageWriter writer, package::PackageWriter::create(context.out / "package"));
-  for (const std::string& file : files) {
-    SPEEDSTER_ASSIGN(const fs::path source, inside(artifact, file, kWho));
-    const std::string place = "payload/" + file;
-    SPEEDSTER_TRY(writer.add_file(source, place));
-    variant.files.push_back(place);
-    if (file == payload) variant.payload = place;
-  }
-  if (variant.payload.empty())
-    return Error(ErrorKind::kInternal, "[compile] expected the payload " + payload + " among the files of the artifact");
-  variant.measured["vendor_version"] = vendor.version;
-  entry.variants.push_back(std::move(variant));
-  package::Manifest manifest;
-  manifest.speedster = SPEEDSTER_VERSION_STRING;
-  manifest.entries["main"] = std::move(entry);
-  SPEEDSTER_TRY(writer.commit(std::move(manifest)));
-  std::error_code ignored;
-  fs::remove_all(artifact, ignored);
-  return Json{{"files", {{"package", context.relative(context.out / "package")}}}, {"summary", {{"vendor_version", vendor.version}}}};
+Result<Json> pack_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
+  Artifact artifact;
+  artifact.format = context.text("format", "onnx");
+  artifact.folder = model.parent_path();
+  artifact.payload = model.filename().string();
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(artifact.folder, error), end; !error && it != end; it.increment(error))
+    if (it->is_regular_file(error)) artifact.files.push_back(it->path().lexically_relative(artifact.folder).string());
+  if (error) return errno_error(error.value(), context.step, "a readable folder", artifact.folder);
+  return write_draft(context, artifact, "");
 }
 
 }  // namespace speedster::worker

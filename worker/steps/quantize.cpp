@@ -1,78 +1,93 @@
-#include "base/files.h"
+/// The steps that change weights: thin shells over the compressor.
+#include "compressor/quantize.h"
+
+#include "compressor/simplify.h"
 #include "compressor/steps.h"
+#include "worker/steps/quantization_options.h"
 #include "worker/steps/step.h"
 
 namespace speedster::worker {
+
+using onnx_model::OnnxModel;
+
 namespace {
 
-constexpr const char* kWho = "quantize";
+constexpr const char* kModelFile = "model.onnx";
 
-Result<std::vector<std::string>> excluded(const Json& options) {
-  if (!options.contains("exclude")) return std::vector<std::string>();
-  return json_strings(options, "exclude", kWho);
-}
-
-Result<compressor::StaticOptions> static_options(const Json& options) {
-  compressor::StaticOptions made;
-  const std::string method = options.value("calibration", std::string("minmax"));
-  if (method == "percentile") made.calibration = compressor::Calibration::kPercentile;
-  else if (method != "minmax")
-    return Error(ErrorKind::kUsage, "[quantize] expected a calibration of minmax or percentile, got " + method);
-  made.percentile = options.value("percentile", made.percentile);
-  SPEEDSTER_ASSIGN(made.exclude_patterns, excluded(options));
-  return made;
-}
-
-Json answer(const StepContext& context, const fs::path& model, Json summary) {
-  return {{"files", {{"model", context.relative(model)}}}, {"summary", std::move(summary)}};
+/// A step that found nothing to change would send the original into the race under another name.
+Result<Json> saved(const StepContext& context, const OnnxModel& model, const compressor::QuantizationSummary& summary) {
+  if (summary.quantized_nodes == 0) {
+    std::string message = "[" + context.step + "] expected nodes that can run in lower precision, got none";
+    if (!summary.skipped.empty()) message += " (" + summary.skipped.front() + ")";
+    return Error(ErrorKind::kUnsupported, message);
+  }
+  SPEEDSTER_TRY(model.save(context.out / kModelFile));
+  return Json{{"files", {{"model", std::string("out/") + kModelFile}}}, {"summary", compressor::to_json(summary)}};
 }
 
 }  // namespace
 
-Result<Json> simplify(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
-  const fs::path out = context.out / "model.onnx";
-  SPEEDSTER_ASSIGN(const compressor::Simplification done, compressor::simplify_file(model, out));
-  return answer(context, out, compressor::to_json(done));
+Result<QuantizationOptions> quantization_options(const StepContext& context) {
+  QuantizationOptions options;
+  SPEEDSTER_ASSIGN(options.target,
+                   compressor::target_for(context.text("target", "onnxruntime"), context.flag("vnni", false)));
+  const std::string method = context.text("calibration", "minmax");
+  if (method != "minmax" && method != "percentile")
+    return Error(ErrorKind::kUsage, "[" + context.step + "] expected calibration minmax or percentile, got " + method);
+  options.fixed.calibration =
+      method == "minmax" ? compressor::Calibration::kMinMax : compressor::Calibration::kPercentile;
+  options.fixed.percentile = context.number("percentile", options.fixed.percentile);
+  options.fixed.exclude_patterns = context.texts("exclude");
+  for (std::string& name : context.texts("exclude_nodes")) options.fixed.exclude_nodes.insert(std::move(name));
+  return options;
 }
 
-Result<Json> quantize_static(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
-  SPEEDSTER_ASSIGN(const fs::path ranges_file, context.input("ranges"));
-  SPEEDSTER_ASSIGN(const std::string text, read_file(ranges_file));
-  SPEEDSTER_ASSIGN(const Json json, parse_json(text, kWho));
+Result<OnnxModel> model_input(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const fs::path path, context.input("model"));
+  return OnnxModel::read(path);
+}
+
+Result<Json> quantize_static_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
+  SPEEDSTER_ASSIGN(const fs::path ranges_path, context.input("ranges"));
+  SPEEDSTER_ASSIGN(const std::string text, read_file(ranges_path));
+  SPEEDSTER_ASSIGN(const Json json, parse_json(text, context.step));
   SPEEDSTER_ASSIGN(const compressor::Ranges ranges, compressor::ranges_from_json(json));
-  SPEEDSTER_ASSIGN(const std::string backend, json_string(context.options, "target", kWho));
-  SPEEDSTER_ASSIGN(const compressor::Target target, compressor::target_for(backend, context.options.value("vnni", false)));
-  SPEEDSTER_ASSIGN(const compressor::StaticOptions options, static_options(context.options));
-  const fs::path out = context.out / "model.onnx";
-  SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static_file(model, out, target, ranges, options));
-  return answer(context, out, compressor::to_json(summary));
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static(model, options.target, ranges, options.fixed));
+  return saved(context, model, summary);
 }
 
-Result<Json> quantize_dynamic(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
-  SPEEDSTER_ASSIGN(const std::string backend, json_string(context.options, "target", kWho));
-  SPEEDSTER_ASSIGN(const compressor::Target target, compressor::target_for(backend, context.options.value("vnni", false)));
-  compressor::DynamicOptions options;
-  options.weight_bits = target.weight_bits;
-  options.per_channel = target.per_channel;
-  SPEEDSTER_ASSIGN(options.exclude_patterns, excluded(context.options));
-  const fs::path out = context.out / "model.onnx";
-  SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_dynamic_file(model, out, options));
-  return answer(context, out, compressor::to_json(summary));
+Result<Json> quantize_dynamic_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  compressor::DynamicOptions dynamic;
+  dynamic.weight_bits = options.target.weight_bits;
+  dynamic.per_channel = options.target.per_channel;
+  dynamic.exclude_nodes = options.fixed.exclude_nodes;
+  dynamic.exclude_patterns = options.fixed.exclude_patterns;
+  SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_dynamic(model, dynamic));
+  return saved(context, model, summary);
 }
 
-Result<Json> convert_half(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
-  SPEEDSTER_ASSIGN(const std::string kind, json_string(context.options, "kind", "convert-half"));
+Result<Json> convert_half_step(const StepContext& context) {
+  const std::string kind = context.text("kind", "fp16");
   if (kind != "fp16" && kind != "bf16")
-    return Error(ErrorKind::kUsage, "[convert-half] expected kind fp16 or bf16, got " + kind);
-  const fs::path out = context.out / "model.onnx";
-  SPEEDSTER_ASSIGN(const auto summary,
-                   compressor::convert_half_file(model, out, kind == "fp16" ? compressor::Half::kFloat16 : compressor::Half::kBFloat16,
-                                                 compressor::sensitive_operators()));
-  return answer(context, out, compressor::to_json(summary));
+    return Error(ErrorKind::kUsage, "[convert-half] expected the kind fp16 or bf16, got " + kind);
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  std::set<std::string> keep = compressor::sensitive_operators();
+  for (std::string& name : context.texts("exclude")) keep.insert(std::move(name));
+  SPEEDSTER_ASSIGN(
+      const auto summary,
+      compressor::convert_half(model, kind == "fp16" ? compressor::Half::kFloat16 : compressor::Half::kBFloat16, keep));
+  return saved(context, model, summary);
+}
+
+Result<Json> simplify_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const compressor::Simplification done, compressor::simplify(model));
+  SPEEDSTER_TRY(model.save(context.out / kModelFile));
+  return Json{{"files", {{"model", std::string("out/") + kModelFile}}}, {"summary", compressor::to_json(done)}};
 }
 
 }  // namespace speedster::worker

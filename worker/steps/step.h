@@ -1,44 +1,57 @@
-/// A native step of a job: what it is given, and the table of all steps.
+/// A native step: a function from a job's inputs and options to files in out/. One file a step; registry.cpp lists
+/// them.
 #pragma once
 #include <speedster/error.h>
 
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/files.h"
 #include "base/json.h"
-#include "base/log.h"
 
 namespace speedster::worker {
 
-/// What a step works on. Everything it writes goes below `out`.
 struct StepContext {
-  std::filesystem::path directory;                        ///< of the job
-  std::filesystem::path out;                              ///< directory / "out", made
-  std::map<std::string, std::filesystem::path> inputs;    ///< by name, resolved
+  std::string step;
+  fs::path directory;                      ///< of the job
+  fs::path out;                            ///< directory / "out"
+  std::map<std::string, fs::path> inputs;  ///< name → path inside the directory
   Json options = Json::object();
   int threads = 1;
-  Log log;
-  std::function<void(double share, const std::string& message)> progress;  ///< never empty
+  std::function<void(double share, const std::string& message)> progress;
 
-  /// Kind internal where the request has no such input.
-  Result<std::filesystem::path> input(const std::string& name) const;
-  /// `path` relative to the job's directory, as result.json has it.
-  std::string relative(const std::filesystem::path& path) const;
+  /// Kind usage where the request has no such input.
+  Result<fs::path> input(const std::string& name) const;
+  std::string text(const char* key, const std::string& fallback) const;
+  double number(const char* key, double fallback) const;
+  bool flag(const char* key, bool fallback) const;
+  std::vector<std::string> texts(const char* key) const;
 };
 
-/// Returns what result.json holds beside "ok": {"files": {NAME: relative path}, "summary": {…}}.
-using Step = Result<Json> (*)(const StepContext&);
+/// Returns the summary of result.json with its "files": {name: path relative to the directory}.
+using StepFunction = Result<Json> (*)(const StepContext&);
+struct Step {
+  std::string_view name;
+  StepFunction run;
+};
+/// All native steps.
+std::span<const Step> steps();
 
-/// The step of this name, or null. steps.cpp lists them all.
-Step find_step(const std::string& name);
+Result<Json> calibrate_step(const StepContext& context);
+Result<Json> compile_step(const StepContext& context);
+Result<Json> convert_half_step(const StepContext& context);
+Result<Json> pack_step(const StepContext& context);
+Result<Json> quantize_dynamic_step(const StepContext& context);
+Result<Json> quantize_static_step(const StepContext& context);
+Result<Json> simplify_step(const StepContext& context);
 
-Result<Json> simplify(const StepContext& context);
-Result<Json> calibrate(const StepContext& context);
-Result<Json> quantize_static(const StepContext& context);
-Result<Json> quantize_dynamic(const StepContext& context);
-Result<Json> convert_half(const StepContext& context);
-Result<Json> compile(const StepContext& context);
+/// Hands the job over to a toolchain's script: cuts the samples that it wants, and becomes the script. Returns only
+/// where that fails.
+Result<Json> become_toolchain_step(const StepContext& context, const std::string& toolchain);
 
 }  // namespace speedster::worker

@@ -1,0 +1,30 @@
+/// Locks between processes: flock on a file of its own, given up by the kernel when the process ends.
+#pragma once
+#include <filesystem>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/files.h"
+
+namespace speedster::job {
+
+class FileLock {
+ public:
+  enum class Mode { kShared, kExclusive };
+  /// Waits for it. Kinds: timeout, cancelled, permission, no space.
+  static Result<FileLock> take(const std::filesystem::path& path, Mode mode, const Deadline& deadline,
+                               const CancelToken& cancel);
+  /// Nothing where someone else holds it.
+  static std::optional<FileLock> try_take(const std::filesystem::path& path, Mode mode);
+  /// Others may share it from now on. Not atomic: check again what the lock protects.
+  void share() const;
+  /// Removes the file; only with an exclusive lock. Those who wait notice and make another.
+  void remove() const;
+
+ private:
+  FileLock(UniqueFd fd, std::filesystem::path path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  UniqueFd fd_;
+  std::filesystem::path path_;
+};
+
+}  // namespace speedster::job

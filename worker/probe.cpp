@@ -1,0 +1,32 @@
+#include <cstdio>
+
+#include "job/reply.h"
+#include "worker/modes.h"
+#include "worker/probe.h"
+#include "worker/vendor.h"
+
+namespace speedster::worker {
+
+Result<Json> probe(const std::string& name) {
+  Result<backend::OpenedVendor> opened = open_backend(name);
+  if (opened) {
+    Json answer = opened->probe;
+    answer["library"] = opened->library.path.string();
+    answer["source"] = opened->library.source;
+    return answer;
+  }
+  // A vendor that is not there is what a probe finds out, no failure of it; a plug-in that is not there is.
+  const ErrorKind kind = opened.error().kind();
+  SPEEDSTER_TRY(backend::find_plugin(name));
+  if (kind != ErrorKind::kNotFound && kind != ErrorKind::kVersion && kind != ErrorKind::kUnsupported)
+    return std::move(opened).error();
+  return Json{{"usable", false}, {"reason", opened.error().full_message()}};
+}
+
+int probe_mode(const std::string& backend) {
+  const Result<Json> answer = probe(backend);
+  std::printf("%s\n", to_text(answer ? *answer : job::to_reply(answer.error()), 2).c_str());
+  return answer ? 0 : 1;
+}
+
+}  // namespace speedster::worker

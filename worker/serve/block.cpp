@@ -1,0 +1,170 @@
+#include "worker/serve/block.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cmath>
+#include <ctime>
+#include <thread>
+
+#include "base/clock.h"
+
+namespace speedster::worker {
+namespace {
+
+constexpr double kShortCall = 50e-6, kBatchSeconds = 200e-6;
+/// Room for stamps is made before the clock starts; a block that fills it ends early.
+constexpr std::size_t kMaxStamps = 100'000;
+
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+std::uint64_t major_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_majflt);
+}
+
+/// One caller's part of a block.
+class Loop {
+ public:
+  Loop(Caller& caller, const std::vector<const Inputs*>& samples, const BlockPlan& plan, std::size_t first)
+      : caller_(caller), samples_(samples), plan_(plan), next_(first % samples.size()) {}
+
+  /// Shapes that this caller has not seen run once, so that nothing is built or allocated for them later.
+  Result<void> meet_shapes() {
+    std::vector<const Inputs*> met;
+    for (const Inputs* sample : samples_) {
+      const bool known =
+          std::any_of(met.begin(), met.end(), [&](const Inputs* other) { return other->same_shapes(*sample); });
+      if (known) continue;
+      met.push_back(sample);
+      SPEEDSTER_TRY(caller_.run(*sample));
+      SPEEDSTER_TRY(caller_.see_outputs());
+    }
+    return caller_.bind_outputs();
+  }
+
+  /// Warm calls; from the fastest of them follows how many are stamped together, and how many are enough.
+  Result<void> warm() {
+    const double begin = now_seconds();
+    double fastest = HUGE_VAL;
+    for (int done = 0; done < plan_.warm_calls || now_seconds() - begin < plan_.warm_seconds; ++done) {
+      const double start = now_seconds();
+      SPEEDSTER_TRY(detail::take(caller_.call(next())));
+      fastest = std::min(fastest, now_seconds() - start);
+    }
+    if (std::isinf(fastest)) fastest = plan_.seconds;
+    if (plan_.batches && fastest < kShortCall)
+      batch_ = static_cast<int>(std::clamp(kBatchSeconds / std::max(fastest, 1e-9), 1.0, 1e5));
+    required_ = fastest > plan_.seconds / std::max(plan_.slow_calls, 1) ? plan_.slow_calls : plan_.calls;
+    const double expected = plan_.seconds / (fastest * batch_) + required_;
+    stamps_.reserve(static_cast<std::size_t>(std::min(expected * 2 + 16, static_cast<double>(kMaxStamps))));
+    return {};
+  }
+
+  /// The timed part: no allocation, no copy, no lock.
+  void time(const std::atomic<bool>& stop) noexcept {
+    const Clock::time_point begin = Clock::now();
+    Clock::time_point start = begin;
+    const auto least = std::chrono::duration<double>(plan_.seconds);
+    while (stamps_.size() < stamps_.capacity() && !stop.load(std::memory_order_relaxed)) {
+      for (int i = 0; i < batch_; ++i) {
+        failure_ = caller_.call(next());
+        if (failure_ != nullptr) return;
+      }
+      const Clock::time_point end = Clock::now();
+      stamps_.push_back(std::chrono::duration<double>(end - start).count() / batch_);
+      start = end;
+      if (stamps_.size() >= static_cast<std::size_t>(required_) && end - begin >= least) break;
+    }
+    seconds_ = std::chrono::duration<double>(start - begin).count();
+  }
+
+  Result<void> failed() { return detail::take(std::exchange(failure_, nullptr)); }
+  const std::vector<double>& stamps() const { return stamps_; }
+  double calls_a_second() const { return static_cast<double>(stamps_.size()) * batch_ / seconds_; }
+
+ private:
+  const Inputs& next() noexcept {
+    const Inputs& sample = *samples_[next_];
+    next_ = next_ + 1 == samples_.size() ? 0 : next_ + 1;
+    return sample;
+  }
+
+  Caller& caller_;
+  const std::vector<const Inputs*>& samples_;
+  const BlockPlan& plan_;
+  std::size_t next_;
+  int batch_ = 1, required_ = 1;
+  std::vector<double> stamps_;
+  double seconds_ = 0;
+  speedster_error* failure_ = nullptr;
+};
+
+/// All callers warm together and start together, each in a thread of its own.
+Result<void> run_together(std::vector<Loop>& loops, std::uint64_t& faults) {
+  std::atomic<bool> stop = false;
+  std::vector<Result<void>> warmed(loops.size());
+  std::barrier start(static_cast<std::ptrdiff_t>(loops.size()), [&]() noexcept { faults = major_faults(); });
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < loops.size(); ++i)
+    threads.emplace_back([&, i] {
+      warmed[i] = loops[i].warm();
+      if (!warmed[i]) stop = true;
+      start.arrive_and_wait();
+      loops[i].time(stop);
+    });
+  for (std::thread& thread : threads) thread.join();
+  faults = major_faults() - faults;
+  for (Result<void>& result : warmed) SPEEDSTER_TRY(std::move(result));
+  return {};
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const std::size_t middle = values.size() / 2;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle), values.end());
+  if (values.size() % 2 == 1) return values[middle];
+  return (values[middle] + *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle))) / 2;
+}
+
+Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& samples, const BlockPlan& plan) {
+  const auto callers = static_cast<std::size_t>(std::clamp(plan.concurrency, 1, 1024));
+  const double cpu_before = cpu_seconds();
+  SPEEDSTER_TRY(loaded.need_callers(callers));
+  std::vector<Loop> loops;
+  loops.reserve(callers);
+  for (std::size_t i = 0; i < callers; ++i) {
+    loops.emplace_back(loaded.caller(i), samples, plan, i);
+    SPEEDSTER_TRY(loops.back().meet_shapes());
+  }
+  BlockTimes times;
+  if (callers == 1) {
+    const std::atomic<bool> never = false;
+    SPEEDSTER_TRY(loops[0].warm());
+    times.major_faults = major_faults();
+    loops[0].time(never);
+    times.major_faults = major_faults() - times.major_faults;
+  } else {
+    SPEEDSTER_TRY(run_together(loops, times.major_faults));
+  }
+  double throughput = 0;
+  for (Loop& loop : loops) {
+    SPEEDSTER_TRY(loop.failed());
+    times.calls.insert(times.calls.end(), loop.stamps().begin(), loop.stamps().end());
+    throughput += loop.calls_a_second();
+  }
+  times.value = callers == 1 ? median(times.calls) : static_cast<double>(callers) / throughput;
+  times.cpu_seconds = cpu_seconds() - cpu_before;
+  return times;
+}
+
+}  // namespace speedster::worker

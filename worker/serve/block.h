@@ -1,0 +1,38 @@
+/// A block of timed calls (ARCHITECTURE.md, "How time is measured"): a warm part, then the calls whose times count.
+///
+/// A *call* is: bind the next sample (memory of this process, copied before), run, look at the outputs. Outputs are
+/// bound once to memory of the largest shapes seen in the warm part. Calls are stamped by the monotonic clock; calls
+/// below 50 µs in batches of some 200 µs, whose mean is the stamp, because reading the clock costs tens of nanoseconds.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "worker/serve/loaded.h"
+
+namespace speedster::worker {
+
+struct BlockPlan {
+  int warm_calls = 3;
+  double warm_seconds = 0.02;
+  int calls = 10;        ///< at least so many stamps …
+  double seconds = 0.1;  ///< … and so long
+  int slow_calls = 5;    ///< enough for calls longer than seconds / slow_calls
+  int concurrency = 1;
+  bool batches = true;  ///< false: a stamp for each call however short (tail)
+};
+
+struct BlockTimes {
+  std::vector<double> calls;  ///< seconds of each call, or mean of each batch; of all callers
+  /// Seconds a call. One caller: the median of `calls`. N callers in closed loops: N / throughput, where the throughput
+  /// is the sum of each caller's completed calls over its own time, so that a call cut by the end does not count.
+  double value = 0;
+  std::uint64_t major_faults = 0;  ///< of the timed part, whole process
+  double cpu_seconds = 0;          ///< of the whole block
+};
+
+Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& samples, const BlockPlan& plan);
+
+/// The median; the mean of the middle two of an even count.
+double median(std::vector<double> values);
+
+}  // namespace speedster::worker

@@ -1,0 +1,19 @@
+/// What calibration and quantization must agree on: the same graph, the same nodes.
+#pragma once
+#include "compressor/quantize.h"
+#include "onnx/model.h"
+#include "worker/steps/step.h"
+
+namespace speedster::worker {
+
+struct QuantizationOptions {
+  compressor::Target target;
+  compressor::StaticOptions fixed;
+};
+/// From the options target, vnni, calibration, percentile, exclude (patterns) and exclude_nodes (names).
+Result<QuantizationOptions> quantization_options(const StepContext& context);
+
+/// The input "model". It should have been simplified before its ranges are taken.
+Result<onnx_model::OnnxModel> model_input(const StepContext& context);
+
+}  // namespace speedster::worker
