@@ -14,10 +14,11 @@ Error cancelled() { return {ErrorKind::kCancelled, "[calibrate] cancelled"}; }
 
 }  // namespace
 
-Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors, const CalibrateOptions& options,
-                         const LoadModel& load, const CancelToken& cancel) {
+Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+                         const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
   if (options.samples.empty())
-    return Error(ErrorKind::kUsage, "[calibrate] expected samples to calibrate on, got none; try --data with some more");
+    return Error(ErrorKind::kUsage,
+                 "[calibrate] expected samples to calibrate on, got none; try --data with some more");
   std::optional<TempDir> temporary;
   std::filesystem::path folder = options.folder;
   if (folder.empty()) {
@@ -28,9 +29,11 @@ Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<s
   std::uint64_t largest = 0;  // bytes of one output, of those seen
   for (std::size_t begin = 0; begin < tensors.size();) {
     std::size_t count = begin == 0 ? kFirstGroup : tensors.size();
-    if (largest > 0) count = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.memory_bytes / largest, 1, tensors.size()));
-    const std::vector<std::string> group(tensors.begin() + static_cast<std::ptrdiff_t>(begin),
-                                         tensors.begin() + static_cast<std::ptrdiff_t>(std::min(begin + count, tensors.size())));
+    if (largest > 0)
+      count = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.memory_bytes / largest, 1, tensors.size()));
+    const std::vector<std::string> group(
+        tensors.begin() + static_cast<std::ptrdiff_t>(begin),
+        tensors.begin() + static_cast<std::ptrdiff_t>(std::min(begin + count, tensors.size())));
     const std::filesystem::path path = folder / ("calibrate_" + std::to_string(begin) + ".onnx");
     SPEEDSTER_ASSIGN(const onnx_model::OnnxModel part, with_outputs(model, group));
     SPEEDSTER_TRY(part.save(path));
@@ -46,7 +49,8 @@ Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<s
         }
       }));
       if (received != group.size())
-        return Error(ErrorKind::kVendor, "[calibrate] expected " + std::to_string(group.size()) + " outputs, got " + std::to_string(received));
+        return Error(ErrorKind::kVendor, "[calibrate] expected " + std::to_string(group.size()) + " outputs, got " +
+                                             std::to_string(received));
       const double group_share = static_cast<double>(group.size()) / static_cast<double>(tensors.size());
       if (options.progress)
         options.progress(static_cast<double>(begin) / static_cast<double>(tensors.size()) +
@@ -61,7 +65,8 @@ Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<s
   for (const std::string& tensor : tensors)
     if (!ranges.contains(tensor))
       return Error(ErrorKind::kBadInput, "[calibrate] expected finite values of '" + tensor + "', got none in " +
-                                             std::to_string(options.samples.size()) + " samples; try other samples, or to exclude its nodes");
+                                             std::to_string(options.samples.size()) +
+                                             " samples; try other samples, or to exclude its nodes");
   return ranges;
 }
 

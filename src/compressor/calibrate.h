@@ -1,5 +1,5 @@
-/// Calibration: ranges of activation tensors over samples, one sample at a time, in groups of tensors that fit a memory bound.
-/// Whoever calls says how an ONNX file is run, so that this room knows no runtime.
+/// Calibration: ranges of activation tensors over samples, one sample at a time, in groups of tensors that fit a memory
+/// bound. Whoever calls says how an ONNX file is run, so that this room knows no runtime.
 #pragma once
 #include <speedster/error.h>
 #include <speedster/tensor.h>
@@ -25,15 +25,15 @@ using LoadModel = std::function<Result<RunSample>(const std::filesystem::path& m
 struct CalibrateOptions {
   Calibration method = Calibration::kMinMax;
   double percentile = 99.99;
-  std::vector<std::size_t> samples;                       ///< which samples to run, in this order
-  std::uint64_t memory_bytes = std::uint64_t{1} << 30U;   ///< outputs that may be held at once
-  std::filesystem::path folder;                           ///< for the graphs with more outputs; a temporary folder if empty
-  std::function<void(double)> progress;                   ///< 0 to 1
+  std::vector<std::size_t> samples;                      ///< which samples to run, in this order
+  std::uint64_t memory_bytes = std::uint64_t{1} << 30U;  ///< outputs that may be held at once
+  std::filesystem::path folder;          ///< for the graphs with more outputs; a temporary folder if empty
+  std::function<void(double)> progress;  ///< 0 to 1
 };
 
 /// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
 /// Kinds: usage (no samples), bad input (a tensor that was never finite), cancelled, and what `load` and its runs give.
-Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors, const CalibrateOptions& options,
-                         const LoadModel& load, const CancelToken& cancel = {});
+Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+                         const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel = {});
 
 }  // namespace speedster::compressor

@@ -12,15 +12,16 @@
 namespace speedster::compressor {
 namespace {
 
+using ::onnx::NodeProto;
 using onnx_model::Graph;
 using onnx_model::node_label;
 using onnx_model::OnnxModel;
-using ::onnx::NodeProto;
 
 constexpr std::int64_t kDynamicOpset = 11;
 
 bool is_candidate(const NodeProto& node) {
-  return (node.domain().empty() || node.domain() == "ai.onnx") && (node.op_type() == "MatMul" || node.op_type() == "Gemm");
+  return (node.domain().empty() || node.domain() == "ai.onnx") &&
+         (node.op_type() == "MatMul" || node.op_type() == "Gemm");
 }
 
 class DynamicQuantizer {
@@ -67,8 +68,10 @@ class DynamicQuantizer {
   const Input& quantized_input(const std::string& tensor) {
     const auto [found, fresh] = inputs_.try_emplace(tensor);
     if (fresh) {
-      found->second = {graph_.unique(tensor + "_quantized"), graph_.unique(tensor + "_scale"), graph_.unique(tensor + "_zero_point")};
-      graph_.add_node("DynamicQuantizeLinear", {tensor}, {found->second.values, found->second.scale, found->second.zero_point},
+      found->second = {graph_.unique(tensor + "_quantized"), graph_.unique(tensor + "_scale"),
+                       graph_.unique(tensor + "_zero_point")};
+      graph_.add_node("DynamicQuantizeLinear", {tensor},
+                      {found->second.values, found->second.scale, found->second.zero_point},
                       tensor + "_QuantizeLinear");
     }
     return found->second;
@@ -82,16 +85,18 @@ class DynamicQuantizer {
     if (const auto found = weights_.find(key); found != weights_.end()) return found->second;
     SPEEDSTER_ASSIGN(Tensor weight, graph_.load_constant(node.input(1)));
     if (transpose) weight = transposed(weight);
-    SPEEDSTER_ASSIGN(QuantizedWeight quantized, quantize_weight(weight, options_.per_channel ? 1 : -1, options_.weight_bits));
+    SPEEDSTER_ASSIGN(QuantizedWeight quantized,
+                     quantize_weight(weight, options_.per_channel ? 1 : -1, options_.weight_bits));
     for (float& scale : quantized.scales) scale *= factor;
     const std::string base = std::get<0>(key);
     const Shape shape = options_.per_channel ? Shape{static_cast<std::int64_t>(quantized.scales.size())} : Shape{};
     // ONNX Runtime's fusion wants a zero point as long as the scales.
     Tensor zero(DType::kInt8, shape);
     std::memset(zero.data(), 0, zero.bytes());
-    const Weight result{graph_.add_constant(base + "_quantized", quantized.values),
-                        graph_.add_constant(base + "_scale", Tensor::from<float>(DType::kFloat32, shape, quantized.scales)),
-                        graph_.add_constant(base + "_zero_point", zero)};
+    const Weight result{
+        graph_.add_constant(base + "_quantized", quantized.values),
+        graph_.add_constant(base + "_scale", Tensor::from<float>(DType::kFloat32, shape, quantized.scales)),
+        graph_.add_constant(base + "_zero_point", zero)};
     weights_[key] = result;
     return result;
   }
@@ -109,8 +114,10 @@ class DynamicQuantizer {
     graph_.remove_node(node);
 
     const std::string integers = graph_.unique(output + "_int32"), floats = graph_.unique(output + "_cast");
-    const std::string scales = graph_.unique(output + "_scales"), product = bias.empty() ? output : graph_.unique(output + "_scaled");
-    graph_.add_node("MatMulInteger", {input.values, weight->values, input.zero_point, weight->zero_point}, {integers}, label);
+    const std::string scales = graph_.unique(output + "_scales"),
+                      product = bias.empty() ? output : graph_.unique(output + "_scaled");
+    graph_.add_node("MatMulInteger", {input.values, weight->values, input.zero_point, weight->zero_point}, {integers},
+                    label);
     onnx_model::set_attribute(graph_.add_node("Cast", {integers}, {floats}, label + "_Cast"), "to",
                               static_cast<std::int64_t>(onnx_model::dtype_to_onnx(DType::kFloat32)));
     graph_.add_node("Mul", {input.scale, weight->scale}, {scales}, label + "_Scales");
@@ -119,8 +126,9 @@ class DynamicQuantizer {
     if (beta != 1) {
       const std::vector<float> value{static_cast<float>(beta)};
       const std::string scaled = graph_.unique(output + "_bias");
-      graph_.add_node("Mul", {bias, graph_.add_constant(output + "_beta", Tensor::from<float>(DType::kFloat32, {}, value))}, {scaled},
-                      label + "_Beta");
+      graph_.add_node("Mul",
+                      {bias, graph_.add_constant(output + "_beta", Tensor::from<float>(DType::kFloat32, {}, value))},
+                      {scaled}, label + "_Beta");
       bias = scaled;
     }
     graph_.add_node("Add", {product, bias}, {output}, label + "_Bias");

@@ -10,8 +10,8 @@
 namespace speedster::compressor {
 namespace {
 
-using onnx_model::Graph;
 using ::onnx::NodeProto;
+using onnx_model::Graph;
 
 bool is_op(const NodeProto& node, std::string_view op) {
   return node.op_type() == op && (node.domain().empty() || node.domain() == "ai.onnx");
@@ -23,7 +23,9 @@ struct Affine {
   double scale_of(std::size_t channel) const { return scale.size() == 1 ? scale[0] : scale[channel]; }
   double shift_of(std::size_t channel) const { return shift.size() == 1 ? shift[0] : shift[channel]; }
   bool finite() const {
-    const auto all = [](const std::vector<double>& v) { return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); }); };
+    const auto all = [](const std::vector<double>& v) {
+      return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
+    };
     return all(scale) && all(shift);
   }
 };
@@ -36,8 +38,8 @@ Result<std::vector<double>> load(const Graph& graph, const std::string& value) {
 
 bool is_float(const std::optional<Graph::Constant>& constant) { return constant && constant->dtype == DType::kFloat32; }
 
-/// A constant that scales or shifts channels of an [N, channels, spatial…] value without changing its shape: one element, or
-/// `channels` elements on the channel axis.
+/// A constant that scales or shifts channels of an [N, channels, spatial…] value without changing its shape: one
+/// element, or `channels` elements on the channel axis.
 bool fits_channels(const Shape& shape, std::int64_t channels, std::size_t rank) {
   if (element_count(shape) == 1) return shape.size() <= rank;
   if (shape.size() > rank || shape.size() + 1 < rank) return false;
@@ -59,10 +61,12 @@ Result<std::optional<Affine>> affine_of(const Graph& graph, const NodeProto& nod
                                         std::int64_t channels, std::size_t rank) {
   Affine affine;
   if (is_op(node, "BatchNormalization")) {
-    if (channels < 0 || node.input_size() < 5 || node.input(0) != input || onnx_model::int_attribute(node, "training_mode", 0) != 0)
+    if (channels < 0 || node.input_size() < 5 || node.input(0) != input ||
+        onnx_model::int_attribute(node, "training_mode", 0) != 0)
       return std::optional<Affine>();
     for (int i = 1; i < 5; ++i)
-      if (const auto constant = graph.constant(node.input(i)); !is_float(constant) || constant->shape != Shape{channels})
+      if (const auto constant = graph.constant(node.input(i));
+          !is_float(constant) || constant->shape != Shape{channels})
         return std::optional<Affine>();
     SPEEDSTER_ASSIGN(const auto gamma, load(graph, node.input(1)));
     SPEEDSTER_ASSIGN(const auto beta, load(graph, node.input(2)));
@@ -83,11 +87,13 @@ Result<std::optional<Affine>> affine_of(const Graph& graph, const NodeProto& nod
   const auto constant = graph.constant(node.input(other));
   if (!is_float(constant)) return std::optional<Affine>();
   const bool one = element_count(constant->shape) == 1;
-  if (channels < 0 ? !(one && constant->shape.size() <= 1) : !fits_channels(constant->shape, channels, rank)) return std::optional<Affine>();
+  if (channels < 0 ? !(one && constant->shape.size() <= 1) : !fits_channels(constant->shape, channels, rank))
+    return std::optional<Affine>();
   SPEEDSTER_ASSIGN(std::vector<double> values, load(graph, node.input(other)));
   if (add) affine.shift = std::move(values);
   if (mul) affine.scale = std::move(values);
-  if (sub) std::transform(values.begin(), values.end(), values.begin(), std::negate<>()), affine.shift = std::move(values);
+  if (sub)
+    std::transform(values.begin(), values.end(), values.begin(), std::negate<>()), affine.shift = std::move(values);
   if (div) {
     if (std::any_of(values.begin(), values.end(), [](double v) { return v == 0; })) return std::optional<Affine>();
     std::transform(values.begin(), values.end(), values.begin(), [](double v) { return 1.0 / v; });
@@ -102,7 +108,8 @@ class Convolution {
   static bool fits(const Graph& graph, const NodeProto& node) {
     if (!is_op(node, "Conv") || node.input_size() < 2) return false;
     const auto weight = graph.constant(node.input(1));
-    if (!is_float(weight) || weight->shape.size() < 3 || weight->shape[0] <= 0 || element_count(weight->shape) == 0) return false;
+    if (!is_float(weight) || weight->shape.size() < 3 || weight->shape[0] <= 0 || element_count(weight->shape) == 0)
+      return false;
     if (node.input_size() < 3 || node.input(2).empty()) return true;
     const auto bias = graph.constant(node.input(2));
     return is_float(bias) && bias->shape == Shape{weight->shape[0]};
@@ -140,7 +147,8 @@ class Convolution {
     const std::string base = node_->output(0);
     graph_->set_input(*node_, 1, graph_->add_constant(base + "_weight", weight_));
     const std::vector<float> bias(bias_.begin(), bias_.end());
-    graph_->set_input(*node_, 2, graph_->add_constant(base + "_bias", Tensor::from<float>(DType::kFloat32, {channels()}, bias)));
+    graph_->set_input(*node_, 2,
+                      graph_->add_constant(base + "_bias", Tensor::from<float>(DType::kFloat32, {channels()}, bias)));
   }
 
  private:
@@ -177,7 +185,8 @@ Result<std::size_t> fold_after_convolutions(Graph& graph) {
       NodeProto* next = graph.consumers(node->output(0)).front();
       if (!next->attribute().empty() && !is_op(*next, "BatchNormalization")) break;
       const Shape weight = graph.constant(node->input(1))->shape;
-      SPEEDSTER_ASSIGN(const std::optional<Affine> affine, affine_of(graph, *next, node->output(0), weight[0], weight.size()));
+      SPEEDSTER_ASSIGN(const std::optional<Affine> affine,
+                       affine_of(graph, *next, node->output(0), weight[0], weight.size()));
       if (!affine) break;
       // Other outputs of BatchNormalization exist in training only.
       if (next->output_size() > 1 && !next->output(1).empty()) break;
@@ -206,7 +215,8 @@ Result<std::size_t> fold_before_convolutions(Graph& graph) {
       if (!before || before->input_size() != 2 || before->attribute_size() > 0) break;
       const int data = graph.constant(before->input(0)) ? 1 : 0;
       const std::string input = before->input(data);
-      SPEEDSTER_ASSIGN(const std::optional<Affine> affine, affine_of(graph, *before, input, -1, graph.constant(node->input(1))->shape.size()));
+      SPEEDSTER_ASSIGN(const std::optional<Affine> affine,
+                       affine_of(graph, *before, input, -1, graph.constant(node->input(1))->shape.size()));
       if (!affine) break;
       const bool shifts = affine->shift[0] != 0;
       if (shifts && is_padded(*node)) {
@@ -214,7 +224,8 @@ Result<std::size_t> fold_before_convolutions(Graph& graph) {
         if (!scaling || scaling->input_size() != 2 || scaling->attribute_size() > 0 || !graph.has_one_use(input)) break;
         const int inner = graph.constant(scaling->input(0)) ? 1 : 0;
         const std::string source = scaling->input(inner);
-        SPEEDSTER_ASSIGN(const std::optional<Affine> scale, affine_of(graph, *scaling, source, -1, graph.constant(node->input(1))->shape.size()));
+        SPEEDSTER_ASSIGN(const std::optional<Affine> scale,
+                         affine_of(graph, *scaling, source, -1, graph.constant(node->input(1))->shape.size()));
         if (!scale || scale->shift[0] != 0 || scale->scale[0] == 0) break;
         const double moved = affine->shift[0] / scale->scale[0];
         if (!std::isfinite(moved) || std::abs(moved) > 1e6) break;
@@ -227,7 +238,8 @@ Result<std::size_t> fold_before_convolutions(Graph& graph) {
         const std::string name = before->name().empty() ? output : before->name();
         graph.remove_node(*scaling);
         graph.remove_node(*before);
-        graph.add_node("Add", {source, graph.add_constant(output + "_shift", Tensor::from<float>(DType::kFloat32, {}, value))},
+        graph.add_node("Add",
+                       {source, graph.add_constant(output + "_shift", Tensor::from<float>(DType::kFloat32, {}, value))},
                        {output}, name);
         ++count;
         break;

@@ -14,23 +14,52 @@
 namespace speedster::compressor {
 namespace {
 
+using ::onnx::NodeProto;
 using onnx_model::Graph;
 using onnx_model::OnnxModel;
-using ::onnx::NodeProto;
 
 constexpr float kLargestHalf = 65504.0F;
 
 // Operators with bfloat16 from opset 13 on; Conv and the pools have it from opset 22 (the operators' type constraints).
-const std::set<std::string> kBfloat16Opset13 = {
-    "Abs", "Add", "Ceil", "Clip", "Concat", "Div", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "Gemm", "Identity",
-    "MatMul", "Max", "Min", "Mul", "Neg", "Pad", "Relu", "Reshape", "Sigmoid", "Slice", "Split", "Squeeze", "Sub", "Sum", "Tanh",
-    "Tile", "Transpose", "Unsqueeze", "Cast"};
+const std::set<std::string> kBfloat16Opset13 = {"Abs",
+                                                "Add",
+                                                "Ceil",
+                                                "Clip",
+                                                "Concat",
+                                                "Div",
+                                                "Expand",
+                                                "Flatten",
+                                                "Floor",
+                                                "Gather",
+                                                "GatherElements",
+                                                "Gemm",
+                                                "Identity",
+                                                "MatMul",
+                                                "Max",
+                                                "Min",
+                                                "Mul",
+                                                "Neg",
+                                                "Pad",
+                                                "Relu",
+                                                "Reshape",
+                                                "Sigmoid",
+                                                "Slice",
+                                                "Split",
+                                                "Squeeze",
+                                                "Sub",
+                                                "Sum",
+                                                "Tanh",
+                                                "Tile",
+                                                "Transpose",
+                                                "Unsqueeze",
+                                                "Cast"};
 constexpr std::int64_t kBfloat16Everywhere = 22;
 
 // Operators whose float inputs have to be float32 by definition, or that make values from attributes.
-const std::set<std::string> kAlwaysFloat = {"Constant", "ConstantOfShape", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear",
-                                            "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli",
-                                            "Multinomial", "EyeLike", "StringNormalizer", "MatMulInteger", "ConvInteger"};
+const std::set<std::string> kAlwaysFloat = {
+    "Constant",     "ConstantOfShape", "QuantizeLinear",   "DequantizeLinear",  "DynamicQuantizeLinear",
+    "RandomNormal", "RandomUniform",   "RandomNormalLike", "RandomUniformLike", "Bernoulli",
+    "Multinomial",  "EyeLike",         "StringNormalizer", "MatMulInteger",     "ConvInteger"};
 
 class HalfConverter {
  public:
@@ -164,18 +193,45 @@ class HalfConverter {
 }  // namespace
 
 const std::set<std::string>& sensitive_operators() {
-  static const std::set<std::string> operators = {
-      "CumSum", "CumProd", "Exp", "GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization", "Log", "LogSoftmax",
-      "LpNormalization", "MeanVarianceNormalization", "NonMaxSuppression", "Pow", "RMSNormalization", "Range", "Reciprocal",
-      "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceProd", "ReduceSum", "ReduceSumSquare",
-      "Resize", "RoiAlign", "Softmax", "Softplus", "Sqrt", "TopK", "Upsample"};
+  static const std::set<std::string> operators = {"CumSum",
+                                                  "CumProd",
+                                                  "Exp",
+                                                  "GroupNormalization",
+                                                  "InstanceNormalization",
+                                                  "LRN",
+                                                  "LayerNormalization",
+                                                  "Log",
+                                                  "LogSoftmax",
+                                                  "LpNormalization",
+                                                  "MeanVarianceNormalization",
+                                                  "NonMaxSuppression",
+                                                  "Pow",
+                                                  "RMSNormalization",
+                                                  "Range",
+                                                  "Reciprocal",
+                                                  "ReduceL1",
+                                                  "ReduceL2",
+                                                  "ReduceLogSum",
+                                                  "ReduceLogSumExp",
+                                                  "ReduceMean",
+                                                  "ReduceProd",
+                                                  "ReduceSum",
+                                                  "ReduceSumSquare",
+                                                  "Resize",
+                                                  "RoiAlign",
+                                                  "Softmax",
+                                                  "Softplus",
+                                                  "Sqrt",
+                                                  "TopK",
+                                                  "Upsample"};
   return operators;
 }
 
 Result<QuantizationSummary> convert_half(OnnxModel& model, Half kind, const std::set<std::string>& keep_operators) {
   SPEEDSTER_TRY(refuse_quantized(model));
   if (kind == Half::kBFloat16 && model.opset() < 13)
-    return Error(ErrorKind::kUnsupported, "[half] expected opset 13 or newer for bfloat16, got " + std::to_string(model.opset()) +
+    return Error(ErrorKind::kUnsupported, "[half] expected opset 13 or newer for bfloat16, got " +
+                                              std::to_string(model.opset()) +
                                               "; try float16, or to export the model again");
   return HalfConverter(model, kind, keep_operators).run();
 }

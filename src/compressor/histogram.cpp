@@ -8,8 +8,8 @@
 
 namespace speedster::compressor {
 
-/// 2048 bins over [low, low + 2048 · width). A value outside doubles the width, merging bins in pairs, so that no earlier sample
-/// is needed again.
+/// 2048 bins over [low, low + 2048 · width). A value outside doubles the width, merging bins in pairs, so that no
+/// earlier sample is needed again.
 class RangeCollector::Histogram {
  public:
   explicit Histogram(bool bins) : keeps_bins_(bins) {}
@@ -78,7 +78,8 @@ class RangeCollector::Histogram {
   std::array<std::uint64_t, kBins> counts_{};
 };
 
-RangeCollector::RangeCollector(Calibration calibration, double percentile) : calibration_(calibration), percentile_(percentile) {}
+RangeCollector::RangeCollector(Calibration calibration, double percentile)
+    : calibration_(calibration), percentile_(percentile) {}
 RangeCollector::~RangeCollector() = default;
 RangeCollector::RangeCollector(RangeCollector&&) noexcept = default;
 

@@ -9,7 +9,8 @@
 
 namespace speedster::compressor {
 
-bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& names, const std::vector<std::string>& patterns) {
+bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& names,
+                 const std::vector<std::string>& patterns) {
   const std::string label = onnx_model::node_label(node), op = onnx_model::operator_name(node);
   if (names.contains(label) || names.contains(node.name())) return true;
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {

@@ -11,6 +11,7 @@ class NodeProto;
 namespace speedster::compressor {
 
 /// The node's name or label is in `names`, or a shell pattern (`*`, `?`, `[…]`) fits its name, label or operator.
-bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& names, const std::vector<std::string>& patterns);
+bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& names,
+                 const std::vector<std::string>& patterns);
 
 }  // namespace speedster::compressor

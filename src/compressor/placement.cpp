@@ -11,12 +11,13 @@
 namespace speedster::compressor {
 namespace {
 
+using ::onnx::NodeProto;
 using onnx_model::Graph;
 using onnx_model::node_label;
-using ::onnx::NodeProto;
 
 // The values of the output are values of the input: one scale serves both.
-const std::set<std::string> kMoves = {"Flatten", "MaxPool", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"};
+const std::set<std::string> kMoves = {"Flatten", "MaxPool", "Reshape",   "Slice",
+                                      "Split",   "Squeeze", "Transpose", "Unsqueeze"};
 
 class Placer {
  public:
@@ -78,14 +79,16 @@ class Placer {
       quantized.axis = onnx_model::int_attribute(node, "transB", 0) != 0 ? 0 : 1;
       const bool biased = node.input_size() > 2 && !node.input(2).empty();
       if (biased && onnx_model::float_attribute(node, "beta", 1) != 1) return "beta";
-      if (biased && target_.quantize_bias && !fits_bias(node.input(2), weight->shape[static_cast<std::size_t>(quantized.axis)]))
+      if (biased && target_.quantize_bias &&
+          !fits_bias(node.input(2), weight->shape[static_cast<std::size_t>(quantized.axis)]))
         return "a bias that is computed or no vector";
     } else {
       if (rank < 3) return "weights of rank " + std::to_string(rank);
       // In a transposed convolution channels are the second axis, and repeat in each group.
       const bool transposed = op == "ConvTranspose";
       quantized.axis = transposed ? (onnx_model::int_attribute(node, "group", 1) == 1 ? 1 : -1) : 0;
-      if (!transposed && node.input_size() > 2 && !node.input(2).empty() && target_.quantize_bias && !fits_bias(node.input(2), weight->shape[0]))
+      if (!transposed && node.input_size() > 2 && !node.input(2).empty() && target_.quantize_bias &&
+          !fits_bias(node.input(2), weight->shape[0]))
         return "a bias that is computed or no vector";
     }
     if (!target_.per_channel) quantized.axis = -1;
@@ -123,7 +126,9 @@ class Placer {
     if (is_excluded(node, options_.exclude_nodes, options_.exclude_patterns)) return false;
     if (node.op_type() == "MaxPool" && node.output_size() > 1 && !node.output(1).empty()) return false;
     const std::vector<std::string> inputs = data_inputs(node);
-    return !inputs.empty() && std::none_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return graph_.constant(input).has_value(); });
+    return !inputs.empty() && std::none_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+      return graph_.constant(input).has_value();
+    });
   }
   /// What a joined node gives out: for Add after the activation that follows it.
   std::string joined_output(const NodeProto& node) const {
@@ -137,12 +142,15 @@ class Placer {
     for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
       const bool useful = quantized_.contains(*node) || (may_join(**node) && leads_.contains(joined_output(**node)));
       if (useful)
-        for (const std::string& input : quantized_.contains(*node) ? std::vector<std::string>{(*node)->input(0)} : data_inputs(**node)) leads_.insert(input);
+        for (const std::string& input :
+             quantized_.contains(*node) ? std::vector<std::string>{(*node)->input(0)} : data_inputs(**node))
+          leads_.insert(input);
     }
     for (const NodeProto* node : order_) {
       if (!may_join(*node)) continue;
       const std::vector<std::string> inputs = data_inputs(*node);
-      if (!std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return chosen_.contains(input); })) continue;
+      if (!std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return chosen_.contains(input); }))
+        continue;
       const std::string output = joined_output(*node);
       if (!chosen_.contains(output) && leads_.contains(output)) add(output);
       if (!chosen_.contains(output)) continue;

@@ -10,8 +10,8 @@
 namespace speedster::compressor {
 namespace {
 
-using onnx_model::Graph;
 using ::onnx::NodeProto;
+using onnx_model::Graph;
 
 constexpr std::int64_t kHardSwishOpset = 14;
 
@@ -22,7 +22,8 @@ bool is_op(const NodeProto* node, std::string_view op) {
 /// The value of a constant with one element.
 std::optional<double> scalar(const Graph& graph, const std::string& value) {
   const auto constant = graph.constant(value);
-  if (!constant || constant->dtype != DType::kFloat32 || element_count(constant->shape) != 1 || constant->shape.size() > 1)
+  if (!constant || constant->dtype != DType::kFloat32 || element_count(constant->shape) != 1 ||
+      constant->shape.size() > 1)
     return std::nullopt;
   const auto loaded = graph.load_constant(value);
   if (!loaded) return std::nullopt;

@@ -14,9 +14,9 @@
 namespace speedster::compressor {
 namespace {
 
+using ::onnx::NodeProto;
 using onnx_model::Graph;
 using onnx_model::OnnxModel;
-using ::onnx::NodeProto;
 
 constexpr std::int64_t kPerChannelOpset = 13;
 
@@ -30,14 +30,15 @@ struct Grid {
 /// The range always holds 0, which padding and Relu need exactly.
 Result<Grid> grid_for(const std::string& tensor, const Range& range, bool is_unsigned) {
   if (!std::isfinite(range.low) || !std::isfinite(range.high) || range.low > range.high)
-    return Error(ErrorKind::kBadInput, "[quantize] expected a finite range of '" + tensor + "', got " + std::to_string(range.low) +
-                                           " to " + std::to_string(range.high));
+    return Error(ErrorKind::kBadInput, "[quantize] expected a finite range of '" + tensor + "', got " +
+                                           std::to_string(range.low) + " to " + std::to_string(range.high));
   const double low = std::min(range.low, 0.0), high = std::max(range.high, 0.0);
   Grid grid;
   if (is_unsigned) {
     const double scale = (high - low) / 255.0;
     grid.scale = scale > 1e-30 ? static_cast<float>(scale) : 1.0F;
-    grid.zero_point = std::clamp(static_cast<std::int32_t>(std::nearbyint(-low / static_cast<double>(grid.scale))), 0, 255);
+    grid.zero_point =
+        std::clamp(static_cast<std::int32_t>(std::nearbyint(-low / static_cast<double>(grid.scale))), 0, 255);
   } else {
     const double scale = std::max(-low, high) / 127.0;
     grid.scale = scale > 1e-30 ? static_cast<float>(scale) : 1.0F;
@@ -58,7 +59,8 @@ class StaticQuantizer {
     QuantizationSummary summary;
     summary.candidate_nodes = placement_.candidates;
     summary.quantized_nodes = placement_.nodes.size();
-    for (const QuantizedNode& quantized : placement_.nodes) summary.nodes.push_back(onnx_model::node_label(*quantized.node));
+    for (const QuantizedNode& quantized : placement_.nodes)
+      summary.nodes.push_back(onnx_model::node_label(*quantized.node));
     summary.skipped = placement_.skipped;
     SPEEDSTER_TRY(graph_.finish());
     return summary;
@@ -74,7 +76,8 @@ class StaticQuantizer {
       }
       const auto range = ranges_.find(tensor);
       if (range == ranges_.end())
-        return Error(ErrorKind::kBadInput, "[quantize] expected the range of '" + tensor + "', got none; try to calibrate again");
+        return Error(ErrorKind::kBadInput,
+                     "[quantize] expected the range of '" + tensor + "', got none; try to calibrate again");
       SPEEDSTER_ASSIGN(Grid grid, grid_for(tensor, range->second, target_.unsigned_activations));
       const std::vector<float> scale{grid.scale};
       grid.scale_name = graph_.add_constant(tensor + "_scale", Tensor::from<float>(DType::kFloat32, {}, scale));
@@ -104,12 +107,15 @@ class StaticQuantizer {
       result = graph_.unique(tensor + "_dequantized");
     }
     const std::string quantized = graph_.unique(tensor + "_quantized");
-    graph_.add_node("QuantizeLinear", {source, grid.scale_name, grid.zero_point_name}, {quantized}, tensor + "_QuantizeLinear");
-    graph_.add_node("DequantizeLinear", {quantized, grid.scale_name, grid.zero_point_name}, {result}, tensor + "_DequantizeLinear");
+    graph_.add_node("QuantizeLinear", {source, grid.scale_name, grid.zero_point_name}, {quantized},
+                    tensor + "_QuantizeLinear");
+    graph_.add_node("DequantizeLinear", {quantized, grid.scale_name, grid.zero_point_name}, {result},
+                    tensor + "_DequantizeLinear");
     if (result == tensor) return;
     for (NodeProto* reader : readers) {
       const bool reads = everywhere || placement_.joined.contains(reader) ||
-                         std::any_of(placement_.nodes.begin(), placement_.nodes.end(), [&](const QuantizedNode& q) { return q.node == reader; });
+                         std::any_of(placement_.nodes.begin(), placement_.nodes.end(),
+                                     [&](const QuantizedNode& q) { return q.node == reader; });
       if (!reads) continue;
       for (int i = 0; i < reader->input_size(); ++i)
         if (reader->input(i) == tensor) graph_.set_input(*reader, i, result);
@@ -125,7 +131,8 @@ class StaticQuantizer {
     if (biased) {
       SPEEDSTER_ASSIGN(bias, graph_.load_constant(node.input(2)));
     }
-    SPEEDSTER_ASSIGN(const Stored stored, stored_weight(node, quantized.axis, biased ? &bias : nullptr, activation_scale));
+    SPEEDSTER_ASSIGN(const Stored stored,
+                     stored_weight(node, quantized.axis, biased ? &bias : nullptr, activation_scale));
     graph_.set_input(node, 1, dequantized(stored.values, stored.scale, quantized.axis, node.input(1)));
     if (!biased) return {};
 
@@ -135,8 +142,8 @@ class StaticQuantizer {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double scale = activation_scale * static_cast<double>(stored.scales[stored.scales.size() == 1 ? 0 : i]);
       scales[i] = static_cast<float>(scale);
-      integers.as<std::int32_t>()[i] =
-          static_cast<std::int32_t>(std::clamp(std::nearbyint(static_cast<double>(values[i]) / scale), -kBiasLimit, kBiasLimit));
+      integers.as<std::int32_t>()[i] = static_cast<std::int32_t>(
+          std::clamp(std::nearbyint(static_cast<double>(values[i]) / scale), -kBiasLimit, kBiasLimit));
     }
     if (stored.scales.size() == 1) scales.resize(1);
     const std::string base = node.input(2);
@@ -156,7 +163,8 @@ class StaticQuantizer {
   Result<Stored> stored_weight(const NodeProto& node, std::int64_t axis, const Tensor* bias, double activation_scale) {
     const std::string source = graph_.resolve(node.input(1));
     const auto key = std::make_pair(source, axis);
-    if (const auto found = stored_.find(key); found != stored_.end() && fits(found->second, bias, activation_scale)) return found->second;
+    if (const auto found = stored_.find(key); found != stored_.end() && fits(found->second, bias, activation_scale))
+      return found->second;
     SPEEDSTER_ASSIGN(const Tensor weight, graph_.load_constant(node.input(1)));
     std::vector<double> least;
     if (bias) {
@@ -169,7 +177,8 @@ class StaticQuantizer {
       }
     }
     auto quantized = quantize_weight(weight, axis, target_.weight_bits, least);
-    if (!quantized) return std::move(quantized).error().wrap("[quantize] cannot quantize " + onnx_model::node_label(node));
+    if (!quantized)
+      return std::move(quantized).error().wrap("[quantize] cannot quantize " + onnx_model::node_label(node));
     Stored stored;
     stored.scales = quantized->scales;
     stored.values = graph_.add_constant(source + "_quantized", quantized->values);
@@ -190,7 +199,8 @@ class StaticQuantizer {
   }
 
   /// A DequantizeLinear of its own for each reader: vendors match it as part of the node.
-  std::string dequantized(const std::string& values, const std::string& scale, std::int64_t axis, const std::string& base) {
+  std::string dequantized(const std::string& values, const std::string& scale, std::int64_t axis,
+                          const std::string& base) {
     const std::string result = graph_.unique(base + "_dequantized");
     NodeProto& node = graph_.add_node("DequantizeLinear", {values, scale}, {result}, base + "_DequantizeLinear");
     if (axis >= 0) onnx_model::set_attribute(node, "axis", axis);
@@ -214,15 +224,17 @@ Result<void> refuse_quantized(const OnnxModel& model) {
     const std::size_t dot = op.rfind('.');
     const std::string name = dot == std::string::npos ? op : op.substr(dot + 1);
     if (name.starts_with("QLinear") || name.starts_with("MatMulInteger") || name.starts_with("MatMulNBits") ||
-        name.starts_with("DynamicQuantize") || name == "QuantizeLinear" || name == "DequantizeLinear" || name == "ConvInteger" ||
-        name == "QGemm" || name == "QAttention")
-      return Error(ErrorKind::kUnsupported, "[quantize] expected a model in floating point, got " + std::to_string(count) + " " + op +
+        name.starts_with("DynamicQuantize") || name == "QuantizeLinear" || name == "DequantizeLinear" ||
+        name == "ConvInteger" || name == "QGemm" || name == "QAttention")
+      return Error(ErrorKind::kUnsupported, "[quantize] expected a model in floating point, got " +
+                                                std::to_string(count) + " " + op +
                                                 " nodes: it is quantized already; try its float original");
   }
   return {};
 }
 
-std::vector<std::string> calibration_tensors(const OnnxModel& model, const Target& target, const StaticOptions& options) {
+std::vector<std::string> calibration_tensors(const OnnxModel& model, const Target& target,
+                                             const StaticOptions& options) {
   OnnxModel copy = model.clone();
   const Graph graph(copy);
   const Placement placement = place_quantizers(graph, target, options);
@@ -251,15 +263,17 @@ Result<OnnxModel> with_outputs(const OnnxModel& model, const std::vector<std::st
   Graph graph(copy);
   for (const std::string& tensor : tensors) {
     const auto& inputs = graph.proto().input();
-    const bool known = graph.producer(tensor) || graph.constant(tensor) ||
-                       std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) { return input.name() == tensor; });
+    const bool known =
+        graph.producer(tensor) || graph.constant(tensor) ||
+        std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) { return input.name() == tensor; });
     if (!known) return Error(ErrorKind::kNotFound, "[quantize] expected a value of the graph, got '" + tensor + "'");
   }
   SPEEDSTER_TRY(graph.finish());
   return copy;
 }
 
-Result<QuantizationSummary> quantize_static(OnnxModel& model, const Target& target, const Ranges& ranges, const StaticOptions& options) {
+Result<QuantizationSummary> quantize_static(OnnxModel& model, const Target& target, const Ranges& ranges,
+                                            const StaticOptions& options) {
   SPEEDSTER_TRY(refuse_quantized(model));
   if (auto raised = onnx_model::raise_opset(model, kPerChannelOpset); !raised)
     return std::move(raised).error().wrap("[quantize] per-channel quantization needs opset 13");

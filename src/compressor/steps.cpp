@@ -9,7 +9,8 @@ namespace fs = std::filesystem;
 using onnx_model::OnnxModel;
 
 template <typename Change>
-auto change_file(const fs::path& in, const fs::path& out, const Change& change) -> decltype(change(std::declval<OnnxModel&>())) {
+auto change_file(const fs::path& in, const fs::path& out, const Change& change)
+    -> decltype(change(std::declval<OnnxModel&>())) {
   SPEEDSTER_ASSIGN(OnnxModel model, OnnxModel::read(in));
   SPEEDSTER_ASSIGN(auto summary, change(model));
   SPEEDSTER_TRY(model.save(out));
@@ -22,16 +23,18 @@ Result<Simplification> simplify_file(const fs::path& in, const fs::path& out) {
   return change_file(in, out, [](OnnxModel& model) { return simplify(model); });
 }
 
-Result<QuantizationSummary> quantize_dynamic_file(const fs::path& in, const fs::path& out, const DynamicOptions& options) {
+Result<QuantizationSummary> quantize_dynamic_file(const fs::path& in, const fs::path& out,
+                                                  const DynamicOptions& options) {
   return change_file(in, out, [&](OnnxModel& model) { return quantize_dynamic(model, options); });
 }
 
-Result<QuantizationSummary> quantize_static_file(const fs::path& in, const fs::path& out, const Target& target, const Ranges& ranges,
-                                                 const StaticOptions& options) {
+Result<QuantizationSummary> quantize_static_file(const fs::path& in, const fs::path& out, const Target& target,
+                                                 const Ranges& ranges, const StaticOptions& options) {
   return change_file(in, out, [&](OnnxModel& model) { return quantize_static(model, target, ranges, options); });
 }
 
-Result<QuantizationSummary> convert_half_file(const fs::path& in, const fs::path& out, Half kind, const std::set<std::string>& keep_operators) {
+Result<QuantizationSummary> convert_half_file(const fs::path& in, const fs::path& out, Half kind,
+                                              const std::set<std::string>& keep_operators) {
   return change_file(in, out, [&](OnnxModel& model) { return convert_half(model, kind, keep_operators); });
 }
 
@@ -55,13 +58,17 @@ Json to_json(const Ranges& ranges) {
 }
 
 Result<Ranges> ranges_from_json(const Json& json) {
-  const auto refuse = [](const std::string& got) { return Error(ErrorKind::kCorrupt, "[quantize] expected ranges as {tensor: [low, high]}, got " + got); };
+  const auto refuse = [](const std::string& got) {
+    return Error(ErrorKind::kCorrupt, "[quantize] expected ranges as {tensor: [low, high]}, got " + got);
+  };
   if (!json.is_object()) return refuse("no object");
   Ranges ranges;
   for (const auto& [tensor, pair] : json.items()) {
-    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number()) return refuse("another value for '" + tensor + "'");
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number())
+      return refuse("another value for '" + tensor + "'");
     const Range range{pair[0].get<double>(), pair[1].get<double>()};
-    if (!std::isfinite(range.low) || !std::isfinite(range.high) || range.low > range.high) return refuse("no range for '" + tensor + "'");
+    if (!std::isfinite(range.low) || !std::isfinite(range.high) || range.low > range.high)
+      return refuse("no range for '" + tensor + "'");
     ranges[tensor] = range;
   }
   return ranges;

@@ -14,10 +14,11 @@ namespace speedster::compressor {
 Result<Simplification> simplify_file(const std::filesystem::path& in, const std::filesystem::path& out);
 Result<QuantizationSummary> quantize_dynamic_file(const std::filesystem::path& in, const std::filesystem::path& out,
                                                   const DynamicOptions& options);
-Result<QuantizationSummary> quantize_static_file(const std::filesystem::path& in, const std::filesystem::path& out, const Target& target,
-                                                 const Ranges& ranges, const StaticOptions& options);
-Result<QuantizationSummary> convert_half_file(const std::filesystem::path& in, const std::filesystem::path& out, Half kind,
-                                              const std::set<std::string>& keep_operators);
+Result<QuantizationSummary> quantize_static_file(const std::filesystem::path& in, const std::filesystem::path& out,
+                                                 const Target& target, const Ranges& ranges,
+                                                 const StaticOptions& options);
+Result<QuantizationSummary> convert_half_file(const std::filesystem::path& in, const std::filesystem::path& out,
+                                              Half kind, const std::set<std::string>& keep_operators);
 
 /// {"quantized_nodes", "candidate_nodes", "nodes": […], "skipped": […]}
 Json to_json(const QuantizationSummary& summary);

@@ -5,23 +5,26 @@
 
 namespace speedster::compressor {
 
-Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis, int bits, std::span<const double> least) {
+Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis, int bits,
+                                        std::span<const double> least) {
   const auto values = weight.as<float>();
   if (weight.dtype() != DType::kFloat32 || values.empty() || axis >= static_cast<std::int64_t>(weight.shape().size()))
-    return Error(ErrorKind::kBadInput, "[quantize] expected float32 weights, got " + std::string(name(weight.dtype())) + " " +
-                                           to_string(weight.shape()));
+    return Error(ErrorKind::kBadInput, "[quantize] expected float32 weights, got " + std::string(name(weight.dtype())) +
+                                           " " + to_string(weight.shape()));
   // The tensor as [outer, channels, inner].
   std::size_t channels = 1, inner = values.size();
   if (axis >= 0) {
     channels = static_cast<std::size_t>(weight.shape()[static_cast<std::size_t>(axis)]);
     inner = 1;
-    for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weight.shape().size(); ++i) inner *= static_cast<std::size_t>(weight.shape()[i]);
+    for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weight.shape().size(); ++i)
+      inner *= static_cast<std::size_t>(weight.shape()[i]);
   }
   std::vector<float> largest(channels, 0.0F);
   float all = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const float size = std::abs(values[i]);
-    if (!std::isfinite(size)) return Error(ErrorKind::kBadInput, "[quantize] expected finite weights, got " + std::to_string(values[i]));
+    if (!std::isfinite(size))
+      return Error(ErrorKind::kBadInput, "[quantize] expected finite weights, got " + std::to_string(values[i]));
     float& here = largest[i / inner % channels];
     here = std::max(here, size);
     all = std::max(all, size);
@@ -35,7 +38,8 @@ Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis,
   }
   const auto quantized = result.values.as<std::int8_t>();
   for (std::size_t i = 0; i < values.size(); ++i)
-    quantized[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(values[i] / result.scales[i / inner % channels]), -limit, limit));
+    quantized[i] = static_cast<std::int8_t>(
+        std::clamp(std::nearbyint(values[i] / result.scales[i / inner % channels]), -limit, limit));
   return result;
 }
 

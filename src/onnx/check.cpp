@@ -21,7 +21,8 @@ Error refuse(const std::string& what) { return {ErrorKind::kBadInput, "[onnx] ex
 std::string in_quotes(std::string_view name) { return "'" + std::string(name) + "'"; }
 
 std::string label(const ::onnx::NodeProto& node) {
-  return node.op_type() + " node " + in_quotes(node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
+  return node.op_type() + " node " +
+         in_quotes(node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
 }
 
 Result<void> check_graph(const GraphProto& graph, const std::vector<const Names*>& outer) {
@@ -50,7 +51,8 @@ Result<void> check_graph(const GraphProto& graph, const std::vector<const Names*
   };
   for (const auto& node : graph.node()) {
     for (const auto& input : node.input())
-      if (!input.empty() && !known(input)) return refuse(label(node) + " with input " + in_quotes(input) + ", which nothing produces");
+      if (!input.empty() && !known(input))
+        return refuse(label(node) + " with input " + in_quotes(input) + ", which nothing produces");
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_g()) SPEEDSTER_TRY(check_graph(attribute.g(), scopes));
       for (const auto& subgraph : attribute.graphs()) SPEEDSTER_TRY(check_graph(subgraph, scopes));

@@ -10,7 +10,7 @@ using Proto = ::onnx::TensorProto;
 struct Row {
   int type;
   int bits;
-  const char* name;            // for types that we do not have
+  const char* name;  // for types that we do not have
   std::optional<DType> dtype;
 };
 

@@ -46,12 +46,16 @@ void collect_names(const GraphProto& graph, std::unordered_set<std::string>& nam
 
 /// The tensor of a Constant node; nothing for its string, sparse and other node kinds.
 std::optional<Tensor> scalar_constant(const NodeProto& node) {
-  if (const auto* a = find_attribute(node, "value_float")) return Tensor::from<float>(DType::kFloat32, {}, std::vector{a->f()});
-  if (const auto* a = find_attribute(node, "value_int")) return Tensor::from<std::int64_t>(DType::kInt64, {}, std::vector{a->i()});
+  if (const auto* a = find_attribute(node, "value_float"))
+    return Tensor::from<float>(DType::kFloat32, {}, std::vector{a->f()});
+  if (const auto* a = find_attribute(node, "value_int"))
+    return Tensor::from<std::int64_t>(DType::kInt64, {}, std::vector{a->i()});
   if (const auto* a = find_attribute(node, "value_floats"))
-    return Tensor::from<float>(DType::kFloat32, {a->floats_size()}, std::span(a->floats().data(), static_cast<std::size_t>(a->floats_size())));
+    return Tensor::from<float>(DType::kFloat32, {a->floats_size()},
+                               std::span(a->floats().data(), static_cast<std::size_t>(a->floats_size())));
   if (const auto* a = find_attribute(node, "value_ints"))
-    return Tensor::from<std::int64_t>(DType::kInt64, {a->ints_size()}, std::span(a->ints().data(), static_cast<std::size_t>(a->ints_size())));
+    return Tensor::from<std::int64_t>(DType::kInt64, {a->ints_size()},
+                                      std::span(a->ints().data(), static_cast<std::size_t>(a->ints_size())));
   return std::nullopt;
 }
 
@@ -101,8 +105,8 @@ Result<std::vector<int>> topological_order(const GraphProto& graph) {
   if (order.size() == static_cast<std::size_t>(count)) return order;
   for (int i = 0; i < count; ++i)
     if (waits[static_cast<std::size_t>(i)] > 0)
-      return Error(ErrorKind::kBadInput, "[onnx] expected a graph without cycles, got one through node '" +
-                                             node_label(graph.node(i)) + "'");
+      return Error(ErrorKind::kBadInput,
+                   "[onnx] expected a graph without cycles, got one through node '" + node_label(graph.node(i)) + "'");
   return order;
 }
 
@@ -224,7 +228,8 @@ bool Graph::has_one_use(std::string_view value) const { return !is_output(value)
 
 std::string Graph::resolve(std::string_view value) const {
   std::string name(value);
-  for (const NodeProto* node = producer(name); node && node->op_type() == "Identity" && is_default_domain(*node) && node->input_size() == 1;
+  for (const NodeProto* node = producer(name);
+       node && node->op_type() == "Identity" && is_default_domain(*node) && node->input_size() == 1;
        node = producer(name))
     name = node->input(0);
   return name;
@@ -235,9 +240,11 @@ std::optional<Graph::Constant> Graph::constant(std::string_view value) const {
   const ::onnx::TensorProto* tensor = nullptr;
   if (const auto found = initializers_.find(name); found != initializers_.end()) {
     tensor = found->second;
-  } else if (const NodeProto* node = producer(name); node && node->op_type() == "Constant" && is_default_domain(*node)) {
+  } else if (const NodeProto* node = producer(name);
+             node && node->op_type() == "Constant" && is_default_domain(*node)) {
     if (const std::optional<Tensor> scalar = scalar_constant(*node)) return Constant{scalar->dtype(), scalar->shape()};
-    if (const AttributeProto* attribute = find_attribute(*node, "value"); attribute && attribute->has_t()) tensor = &attribute->t();
+    if (const AttributeProto* attribute = find_attribute(*node, "value"); attribute && attribute->has_t())
+      tensor = &attribute->t();
   }
   if (!tensor) return std::nullopt;
   const std::optional<DType> dtype = dtype_from_onnx(tensor->data_type());
@@ -247,7 +254,8 @@ std::optional<Graph::Constant> Graph::constant(std::string_view value) const {
 
 Result<Tensor> Graph::load_constant(std::string_view value) const {
   const std::string name = resolve(value);
-  if (const auto found = initializers_.find(name); found != initializers_.end()) return model_.initializer(*found->second);
+  if (const auto found = initializers_.find(name); found != initializers_.end())
+    return model_.initializer(*found->second);
   if (const NodeProto* node = producer(name); node && node->op_type() == "Constant") {
     if (std::optional<Tensor> scalar = scalar_constant(*node)) return *std::move(scalar);
     if (const AttributeProto* attribute = find_attribute(*node, "value"); attribute && attribute->has_t())
@@ -262,8 +270,9 @@ std::string Graph::unique(const std::string& base) {
   return name;
 }
 
-NodeProto& Graph::add_node(const std::string& op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
-                           const std::string& name, const std::string& domain) {
+NodeProto& Graph::add_node(const std::string& op, const std::vector<std::string>& inputs,
+                           const std::vector<std::string>& outputs, const std::string& name,
+                           const std::string& domain) {
   NodeProto* node = proto().add_node();
   node->set_op_type(op);
   node->set_name(unique(name));
@@ -325,8 +334,9 @@ Result<void> Graph::finish() {
   };
   std::vector<NodeProto*> dead;
   const auto check = [&](NodeProto* node) {
-    if (!removed_.contains(node) && std::all_of(node->output().begin(), node->output().end(),
-                                                [&](const std::string& output) { return output.empty() || unused(output); }))
+    if (!removed_.contains(node) &&
+        std::all_of(node->output().begin(), node->output().end(),
+                    [&](const std::string& output) { return output.empty() || unused(output); }))
       dead.push_back(node);
   };
   for (NodeProto* node : nodes()) check(node);
@@ -354,7 +364,9 @@ Result<void> Graph::finish() {
     if (unused(name) && used_before_.contains(name)) gone.insert(name);
   }
   const auto erase = [&](auto& field) {
-    field.erase(std::remove_if(field.begin(), field.end(), [&](const auto& item) { return gone.contains(item.name()); }), field.end());
+    field.erase(
+        std::remove_if(field.begin(), field.end(), [&](const auto& item) { return gone.contains(item.name()); }),
+        field.end());
   };
   erase(*graph.mutable_initializer());
   erase(*graph.mutable_input());

@@ -15,8 +15,8 @@
 
 namespace speedster::onnx_model {
 
-/// Node indices so that each node comes after those whose outputs it uses (in its subgraphs, too); stable: nodes that are in
-/// order stay where they are. Kind bad input, naming a node on the cycle.
+/// Node indices so that each node comes after those whose outputs it uses (in its subgraphs, too); stable: nodes that
+/// are in order stay where they are. Kind bad input, naming a node on the cycle.
 Result<std::vector<int>> topological_order(const ::onnx::GraphProto& graph);
 
 /// Names that the subgraphs of a node take from outside (and, conservatively, some that they do not).
@@ -35,8 +35,8 @@ void set_attribute(::onnx::NodeProto& node, const std::string& name, std::int64_
 void set_attribute(::onnx::NodeProto& node, const std::string& name, const std::vector<std::int64_t>& values);
 void remove_attribute(::onnx::NodeProto& node, std::string_view name);
 
-/// An index over the main graph of a model, kept true by its own edits. The model must outlive it and must not be edited
-/// beside it. Subgraphs are looked into (what they capture counts as used by their node) and never changed.
+/// An index over the main graph of a model, kept true by its own edits. The model must outlive it and must not be
+/// edited beside it. Subgraphs are looked into (what they capture counts as used by their node) and never changed.
 class Graph {
  public:
   explicit Graph(OnnxModel& model);
@@ -57,7 +57,10 @@ class Graph {
   /// The value behind Identity nodes.
   std::string resolve(std::string_view value) const;
   /// Type and shape of an initializer or Constant node's value (through Identity), or nothing.
-  struct Constant { DType dtype; Shape shape; };
+  struct Constant {
+    DType dtype;
+    Shape shape;
+  };
   std::optional<Constant> constant(std::string_view value) const;
   /// Its values.
   Result<Tensor> load_constant(std::string_view value) const;
@@ -65,7 +68,8 @@ class Graph {
   /// `base`, or `base_1`, `base_2`, …: a name that no value or node has.
   std::string unique(const std::string& base);
   ::onnx::NodeProto& add_node(const std::string& op, const std::vector<std::string>& inputs,
-                              const std::vector<std::string>& outputs, const std::string& name, const std::string& domain = "");
+                              const std::vector<std::string>& outputs, const std::string& name,
+                              const std::string& domain = "");
   /// A new initializer; returns its (unique) name.
   std::string add_constant(const std::string& base, const Tensor& values);
   void set_input(::onnx::NodeProto& node, int index, const std::string& value);

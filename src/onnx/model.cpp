@@ -22,13 +22,15 @@ std::string known_format(const ByteSource& source) {
   const std::string_view text = head;
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   if (text.empty()) return "an empty file";
-  if (text.starts_with("PK\x03\x04")) return "a zip archive; try to unpack it, or to export the model to ONNX if it is a .pt, .pt2 or .keras file";
+  if (text.starts_with("PK\x03\x04"))
+    return "a zip archive; try to unpack it, or to export the model to ONNX if it is a .pt, .pt2 or .keras file";
   if (text.starts_with("\x1f\x8b")) return "a gzip archive; try to unpack it";
   if (text.starts_with("\x89HDF")) return "an HDF5 file; try to export the Keras model to ONNX";
   if (text.starts_with("version https://git-lfs")) return "a Git LFS pointer; try `git lfs pull`";
   if (text.size() > 8 && text.substr(4, 4) == "TFL3") return "a TFLite model; try to export the model to ONNX";
   if (text.starts_with("\x80\x02") || text.starts_with("\x80\x04")) return "a pickle; try to export the model to ONNX";
-  if (first != std::string_view::npos && text[first] == '<') return "an HTML or XML text; try to download the model again";
+  if (first != std::string_view::npos && text[first] == '<')
+    return "an HTML or XML text; try to download the model again";
   if (first != std::string_view::npos && text[first] == '{') return "a JSON text; try the .onnx file";
   return {};
 }
@@ -46,7 +48,8 @@ Result<void> parse(const std::shared_ptr<const ByteSource>& source, ::onnx::Mode
     return true;
   });
   if (marked != skeleton.spilled)
-    return Error(ErrorKind::kBadInput, "[onnx] expected external data by file name, got the key \"" + std::string(kOwnFileKey) + "\"");
+    return Error(ErrorKind::kBadInput,
+                 "[onnx] expected external data by file name, got the key \"" + std::string(kOwnFileKey) + "\"");
   return {};
 }
 
@@ -79,7 +82,9 @@ Result<OnnxModel> OnnxModel::read(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, ignored))
     return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX file, got the folder " + path.string());
   const auto located = [&](Error error) {
-    return error.message().find(path.string()) != std::string::npos ? error : std::move(error).wrap("[onnx] cannot use " + path.string());
+    return error.message().find(path.string()) != std::string::npos
+               ? error
+               : std::move(error).wrap("[onnx] cannot use " + path.string());
   };
   auto source = ByteSource::open(path);
   if (!source) return std::move(source).error();
@@ -88,7 +93,8 @@ Result<OnnxModel> OnnxModel::read(const std::filesystem::path& path) {
   model.state_->path = path;
   model.state_->storage = Storage(*source, path.has_parent_path() ? path.parent_path() : ".");
   if (auto parsed = parse(*source, model.proto()); !parsed) return located(std::move(parsed).error());
-  if (auto checked = check_model(model.proto(), model.state_->storage); !checked) return located(std::move(checked).error());
+  if (auto checked = check_model(model.proto(), model.state_->storage); !checked)
+    return located(std::move(checked).error());
   return model;
 }
 
@@ -141,8 +147,10 @@ Result<std::vector<std::filesystem::path>> OnnxModel::external_files() const {
   std::optional<Error> failure;
   visit_tensors(proto(), [&](const ::onnx::TensorProto& tensor) {
     auto file = state_->storage.external_file(tensor);
-    if (!file) failure = std::move(file).error();
-    else if (!file->empty()) files.insert(std::filesystem::absolute(*file).lexically_normal());
+    if (!file)
+      failure = std::move(file).error();
+    else if (!file->empty())
+      files.insert(std::filesystem::absolute(*file).lexically_normal());
     return !failure;
   });
   if (failure) return *std::move(failure);

@@ -44,7 +44,7 @@ class OnnxModel {
 
   /// Inputs that are not initializers, and outputs. Kind unsupported for sequences, maps, optionals and strings.
   Result<Signature> signature() const;
-  std::int64_t opset() const;               ///< of the default domain
+  std::int64_t opset() const;  ///< of the default domain
   /// "MatMul": 12, "com.microsoft.Gelu": 3, subgraphs included.
   std::map<std::string, std::size_t> operators() const;
   /// Bytes of all initializers and constants.
@@ -53,13 +53,13 @@ class OnnxModel {
   Result<Tensor> initializer(const ::onnx::TensorProto& tensor) const;
   /// Files with external data, absolute, that exist inside the model's folder.
   Result<std::vector<std::filesystem::path>> external_files() const;
-  /// SHA-256 over the graph and all weights: the identity of the model wherever it lies and however its weights are stored
-  /// (inline, typed, external, under whatever file name).
+  /// SHA-256 over the graph and all weights: the identity of the model wherever it lies and however its weights are
+  /// stored (inline, typed, external, under whatever file name).
   Result<std::string> digest() const;
 
   /// Writes the model, atomically and streaming: weights that lie in files are copied piece by piece, never held whole.
-  /// Where all weights exceed `inline_limit` bytes (2 GB at most, protobuf's own bound), tensors of 1 KiB and more go to
-  /// `NAME.data` beside it. Saving over the file that was read is allowed. Kinds: no space, permission, …
+  /// Where all weights exceed `inline_limit` bytes (2 GB at most, protobuf's own bound), tensors of 1 KiB and more go
+  /// to `NAME.data` beside it. Saving over the file that was read is allowed. Kinds: no space, permission, …
   Result<void> save(const std::filesystem::path& path, std::uint64_t inline_limit = std::uint64_t{1} << 30U) const;
 
   struct State;  ///< for the files of this room
@@ -69,8 +69,8 @@ class OnnxModel {
   std::unique_ptr<State> state_;
 };
 
-/// Types and shapes of the main graph's values as far as inputs, outputs, value_info, constants and simple propagation know
-/// them. Where not even the type is known the name is absent; where the shape is not, `unknown_rank` is true.
+/// Types and shapes of the main graph's values as far as inputs, outputs, value_info, constants and simple propagation
+/// know them. Where not even the type is known the name is absent; where the shape is not, `unknown_rank` is true.
 std::map<std::string, TensorSpec> value_types(const OnnxModel& model);
 
 }  // namespace speedster::onnx_model

@@ -48,7 +48,8 @@ class AtomicFile {
     return {};
   }
   Result<void> publish() {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, "onnx", "a replaceable file", path_);
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+      return errno_error(errno, "onnx", "a replaceable file", path_);
     fd_.reset();
     return {};
   }
@@ -82,8 +83,8 @@ std::string header(std::uint64_t field, std::uint64_t length) {
   return text;
 }
 
-/// Writes a model with all values inline, without holding them: the wire form is put together by hand around the graph, its
-/// nodes and its initializers. Tensors in nodes (Constant) are held one node at a time.
+/// Writes a model with all values inline, without holding them: the wire form is put together by hand around the graph,
+/// its nodes and its initializers. Tensors in nodes (Constant) are held one node at a time.
 class InlineWriter {
  public:
   InlineWriter(const ::onnx::ModelProto& model, const Storage& storage, AtomicFile& file)
@@ -175,13 +176,15 @@ class InlineWriter {
 };
 
 /// Moves every tensor of 1 KiB and more into the data file and leaves a reference in the proto.
-Result<void> write_external(::onnx::ModelProto& model, const Storage& storage, const std::string& name, AtomicFile& file) {
+Result<void> write_external(::onnx::ModelProto& model, const Storage& storage, const std::string& name,
+                            AtomicFile& file) {
   std::optional<Error> failure;
   const auto move_out = [&](TensorProto& tensor) -> Result<void> {
     if (tensor.data_type() == TensorProto::STRING) return {};
     SPEEDSTER_ASSIGN(const std::uint64_t bytes, storage.size(tensor));
     if (bytes < kSpillBytes && !is_stored_outside(tensor)) return {};
-    SPEEDSTER_TRY(file.append(std::string(static_cast<std::size_t>((kAlignment - file.written() % kAlignment) % kAlignment), '\0')));
+    SPEEDSTER_TRY(file.append(
+        std::string(static_cast<std::size_t>((kAlignment - file.written() % kAlignment) % kAlignment), '\0')));
     const std::uint64_t offset = file.written();
     SPEEDSTER_TRY(storage.stream(tensor, [&](std::span<const std::byte> piece) { return file.append(piece); }));
     clear_values(tensor);

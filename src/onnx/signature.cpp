@@ -29,23 +29,29 @@ Result<TensorSpec> spec_of(const ::onnx::ValueInfoProto& value, const std::strin
   const auto refuse = [&](ErrorKind kind, const std::string& what) {
     return Error(kind, "[onnx] expected " + role + " '" + value.name() + "' to be a tensor of numbers, got " + what);
   };
-  if (spec.name.empty() || spec.name.find('\0') != std::string::npos) return refuse(ErrorKind::kBadInput, "an empty or broken name");
+  if (spec.name.empty() || spec.name.find('\0') != std::string::npos)
+    return refuse(ErrorKind::kBadInput, "an empty or broken name");
   if (!value.type().has_tensor_type())
-    return refuse(value.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET ? ErrorKind::kBadInput : ErrorKind::kUnsupported,
-                  kind_of(value.type()));
+    return refuse(
+        value.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET ? ErrorKind::kBadInput : ErrorKind::kUnsupported,
+        kind_of(value.type()));
   const auto& tensor = value.type().tensor_type();
   const std::optional<DType> dtype = dtype_from_onnx(tensor.elem_type());
   if (!dtype)
     return refuse(tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? ErrorKind::kBadInput : ErrorKind::kUnsupported,
-                  tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? "no element type" : element_type_name(tensor.elem_type()));
+                  tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? "no element type"
+                                                                       : element_type_name(tensor.elem_type()));
   spec.dtype = *dtype;
   spec.unknown_rank = !tensor.has_shape();
-  if (tensor.shape().dim_size() > kMaxRank) return refuse(ErrorKind::kBadInput, "rank " + std::to_string(tensor.shape().dim_size()));
+  if (tensor.shape().dim_size() > kMaxRank)
+    return refuse(ErrorKind::kBadInput, "rank " + std::to_string(tensor.shape().dim_size()));
   for (const auto& dim : tensor.shape().dim()) {
     Axis axis;
     // Exporters write -1 and "?" for axes that they know nothing of; two such axes are not the same axis.
-    if (dim.has_dim_value() && dim.dim_value() >= 0) axis.value = dim.dim_value();
-    else if (dim.has_dim_param() && dim.dim_param() != "?") axis.name = dim.dim_param();
+    if (dim.has_dim_value() && dim.dim_value() >= 0)
+      axis.value = dim.dim_value();
+    else if (dim.has_dim_param() && dim.dim_param() != "?")
+      axis.name = dim.dim_param();
     spec.axes.push_back(std::move(axis));
   }
   return spec;

@@ -10,11 +10,14 @@ Message child(Message parent, std::uint64_t field) {
   switch (parent) {
     case Message::kModel: return field == 7 ? Message::kGraph : field == 25 ? Message::kFunction : Message::kOther;
     case Message::kGraph:
-      return field == 1 ? Message::kNode : field == 5 ? Message::kTensor : field == 15 ? Message::kSparse : Message::kOther;
+      return field == 1    ? Message::kNode
+             : field == 5  ? Message::kTensor
+             : field == 15 ? Message::kSparse
+                           : Message::kOther;
     case Message::kNode: return field == 5 ? Message::kAttribute : Message::kOther;
     case Message::kAttribute:
-      return field == 5 || field == 10   ? Message::kTensor
-             : field == 6 || field == 11 ? Message::kGraph
+      return field == 5 || field == 10    ? Message::kTensor
+             : field == 6 || field == 11  ? Message::kGraph
              : field == 22 || field == 23 ? Message::kSparse
                                           : Message::kOther;
     case Message::kFunction: return field == 7 ? Message::kNode : field == 11 ? Message::kAttribute : Message::kOther;

@@ -1,5 +1,5 @@
-/// Reads the wire form of a model without its weights: raw tensor data of 1 KiB and more stays in the file, and the tensor
-/// says where. So a model of any size is read in the memory of its graph alone.
+/// Reads the wire form of a model without its weights: raw tensor data of 1 KiB and more stays in the file, and the
+/// tensor says where. So a model of any size is read in the memory of its graph alone.
 #pragma once
 #include <speedster/error.h>
 
@@ -16,12 +16,12 @@ inline constexpr char kOwnFileKey[] = "speedster.range";
 inline constexpr std::uint64_t kSpillBytes = 1024;
 
 struct Skeleton {
-  std::string bytes;         ///< a serialized ModelProto
-  std::size_t spilled = 0;   ///< tensors whose data stayed in the file
+  std::string bytes;        ///< a serialized ModelProto
+  std::size_t spilled = 0;  ///< tensors whose data stayed in the file
 };
 
-/// Walks the wire form: every length is checked against what holds it before anything is copied, subgraphs may nest 16 deep,
-/// and a model has at most 4 million nodes, attributes and tensors. Kind bad input otherwise.
+/// Walks the wire form: every length is checked against what holds it before anything is copied, subgraphs may nest 16
+/// deep, and a model has at most 4 million nodes, attributes and tensors. Kind bad input otherwise.
 Result<Skeleton> read_skeleton(const ByteSource& source);
 
 /// Protobuf's variable-length integer.

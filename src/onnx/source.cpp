@@ -18,7 +18,7 @@ constexpr std::size_t kPiece = std::size_t{1} << 20U;
 Result<std::shared_ptr<const ByteSource>> ByteSource::open(const std::filesystem::path& path) {
   auto source = std::make_shared<ByteSource>();
   SPEEDSTER_ASSIGN(source->fd_, open_for_reading(path));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(source->fd_.get(), &status) != 0) return errno_error(errno, "onnx", "a readable file", path);
   source->size_ = static_cast<std::uint64_t>(status.st_size);
   source->path_ = path;
@@ -47,7 +47,8 @@ Result<void> ByteSource::read(std::uint64_t offset, std::span<std::byte> out) co
     if (got < 0) return errno_error(errno, "onnx", "a readable file", path_);
     if (got == 0)
       return Error(ErrorKind::kBadInput, "[onnx] expected " + std::to_string(size_) + " bytes, got an end at " +
-                                             std::to_string(offset) + " in " + describe() + "; it changed while it was read");
+                                             std::to_string(offset) + " in " + describe() +
+                                             "; it changed while it was read");
     out = out.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
   }

@@ -1,5 +1,5 @@
-/// Random access to the bytes of a model: a file read with pread (never mapped: a file cut short by someone else must be an
-/// error, not a SIGBUS), or memory.
+/// Random access to the bytes of a model: a file read with pread (never mapped: a file cut short by someone else must
+/// be an error, not a SIGBUS), or memory.
 #pragma once
 #include <speedster/error.h>
 

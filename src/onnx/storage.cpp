@@ -15,7 +15,8 @@ namespace {
 using ::onnx::TensorProto;
 
 Error refuse(const TensorProto& tensor, const std::string& what) {
-  return {ErrorKind::kBadInput, "[onnx] expected tensor '" + tensor.name() + "' to hold what its shape says, got " + what};
+  return {ErrorKind::kBadInput,
+          "[onnx] expected tensor '" + tensor.name() + "' to hold what its shape says, got " + what};
 }
 
 /// Elements in the typed fields; nothing where there are none.
@@ -49,8 +50,10 @@ std::string typed_to_raw(const TensorProto& tensor) {
     case TensorProto::UINT32: append<std::uint32_t>(tensor.uint64_data(), raw); break;
     case TensorProto::INT32: append<std::int32_t>(tensor.int32_data(), raw); break;
     default:
-      if (element_bits(tensor.data_type()) == 16) append<std::uint16_t>(tensor.int32_data(), raw);
-      else append<std::uint8_t>(tensor.int32_data(), raw);  // 4-bit pairs are packed in bytes here, too
+      if (element_bits(tensor.data_type()) == 16)
+        append<std::uint16_t>(tensor.int32_data(), raw);
+      else
+        append<std::uint8_t>(tensor.int32_data(), raw);  // 4-bit pairs are packed in bytes here, too
   }
   return raw;
 }
@@ -77,18 +80,24 @@ bool visit_graph(Graph& graph, const Visit& visit);
 // `items` and the accessors below hide whether the proto may be changed.
 template <typename Owner>
 auto& initializers(Owner& graph) {
-  if constexpr (std::is_const_v<Owner>) return graph.initializer();
-  else return *graph.mutable_initializer();
+  if constexpr (std::is_const_v<Owner>)
+    return graph.initializer();
+  else
+    return *graph.mutable_initializer();
 }
 template <typename Owner>
 auto& nodes(Owner& graph) {
-  if constexpr (std::is_const_v<Owner>) return graph.node();
-  else return *graph.mutable_node();
+  if constexpr (std::is_const_v<Owner>)
+    return graph.node();
+  else
+    return *graph.mutable_node();
 }
 template <typename Owner>
 auto& sparse(Owner& graph) {
-  if constexpr (std::is_const_v<Owner>) return graph.sparse_initializer();
-  else return *graph.mutable_sparse_initializer();
+  if constexpr (std::is_const_v<Owner>)
+    return graph.sparse_initializer();
+  else
+    return *graph.mutable_sparse_initializer();
 }
 
 template <typename Sparse, typename Visit>
@@ -177,8 +186,9 @@ Result<std::filesystem::path> Storage::external_file(const TensorProto& tensor) 
   // Exporters write "./weights.data" at times; what leaves the folder is refused below all the same.
   auto path = inside(folder_, std::filesystem::path(*location).lexically_normal().string(), "onnx");
   if (!path)
-    return std::move(path).error().wrap_as(ErrorKind::kBadInput, "[onnx] expected the external data of '" + tensor.name() +
-                                                                     "' in the model's folder, got \"" + *location + "\"");
+    return std::move(path).error().wrap_as(ErrorKind::kBadInput, "[onnx] expected the external data of '" +
+                                                                     tensor.name() + "' in the model's folder, got \"" +
+                                                                     *location + "\"");
   return path;
 }
 
@@ -205,8 +215,8 @@ Result<Storage::Location> Storage::locate(const TensorProto& tensor, std::uint64
     const std::optional<std::uint64_t> length = entry(tensor, "length", malformed);
     if (malformed) return refuse(tensor, "an offset or length that is no number");
     if (location.offset > location.source->size())
-      return refuse(tensor, "an offset of " + std::to_string(location.offset) + " in " + location.file.string() + " of " +
-                                std::to_string(location.source->size()) + " bytes");
+      return refuse(tensor, "an offset of " + std::to_string(location.offset) + " in " + location.file.string() +
+                                " of " + std::to_string(location.source->size()) + " bytes");
     location.length = length.value_or(expected);
   }
   if (location.length != expected)
@@ -222,12 +232,12 @@ Result<std::uint64_t> Storage::size(const TensorProto& tensor) const {
   const std::span<const std::int64_t> dims(tensor.dims().data(), static_cast<std::size_t>(tensor.dims_size()));
   if (tensor.data_type() == TensorProto::STRING) {
     const std::optional<std::int64_t> count = element_count(dims);
-    if (!count || *count != tensor.string_data_size()) return refuse(tensor, std::to_string(tensor.string_data_size()) + " strings");
+    if (!count || *count != tensor.string_data_size())
+      return refuse(tensor, std::to_string(tensor.string_data_size()) + " strings");
     return std::uint64_t{0};
   }
   const std::optional<std::uint64_t> expected = stored_bytes(tensor.data_type(), dims);
-  if (!expected)
-    return refuse(tensor, "shape " + to_string(dims) + " of " + element_type_name(tensor.data_type()));
+  if (!expected) return refuse(tensor, "shape " + to_string(dims) + " of " + element_type_name(tensor.data_type()));
   if (is_stored_outside(tensor)) {
     SPEEDSTER_TRY(locate(tensor, *expected));
     return *expected;

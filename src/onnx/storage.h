@@ -28,8 +28,8 @@ class Storage {
   Storage(std::shared_ptr<const ByteSource> own, std::filesystem::path folder)
       : own_(std::move(own)), folder_(std::move(folder)) {}
 
-  /// Bytes of the raw form, which the tensor's type and shape claim. Kind bad input where what is stored differs: checked
-  /// before anything is allocated.
+  /// Bytes of the raw form, which the tensor's type and shape claim. Kind bad input where what is stored differs:
+  /// checked before anything is allocated.
   Result<std::uint64_t> size(const ::onnx::TensorProto& tensor) const;
   /// The raw form (little-endian, row-major) in pieces.
   Result<void> stream(const ::onnx::TensorProto& tensor, const Sink& sink) const;

@@ -17,18 +17,78 @@ using Axes = std::vector<Axis>;
 using Set = std::set<std::string_view>;
 
 // Outputs have the type (and, for the unary ones, the shape) of the first input unless a rule below says otherwise.
-const Set kBoolean = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"};
+const Set kBoolean = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
+                      "Xor",   "Not",     "IsNaN",          "IsInf"};
 const Set kIndices = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin", "NonMaxSuppression"};
-const Set kBroadcast = {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", "PRelu", "BitShift",
-                        "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor"};
-const Set kSameShape = {
-    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Cos",
-    "Cosh", "CumSum", "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu", "GroupNormalization", "HardSigmoid", "HardSwish",
-    "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization", "LeakyRelu", "Log",
-    "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round",
-    "ScatterElements", "ScatterND", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softmax", "Softplus", "Softsign",
-    "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu", "Trilu", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear",
-    "FastGelu", "BiasGelu", "QuickGelu"};
+const Set kBroadcast = {"Add",   "Sub",         "Mul",   "Div",     "Pow",
+                        "Mod",   "Max",         "Min",   "Sum",     "Mean",
+                        "PRelu", "BitShift",    "Equal", "Greater", "GreaterOrEqual",
+                        "Less",  "LessOrEqual", "And",   "Or",      "Xor"};
+const Set kSameShape = {"Abs",
+                        "Acos",
+                        "Acosh",
+                        "Asin",
+                        "Asinh",
+                        "Atan",
+                        "Atanh",
+                        "BatchNormalization",
+                        "Cast",
+                        "Ceil",
+                        "Celu",
+                        "Clip",
+                        "Cos",
+                        "Cosh",
+                        "CumSum",
+                        "Dropout",
+                        "Elu",
+                        "Erf",
+                        "Exp",
+                        "Floor",
+                        "Gelu",
+                        "GroupNormalization",
+                        "HardSigmoid",
+                        "HardSwish",
+                        "Hardmax",
+                        "Identity",
+                        "InstanceNormalization",
+                        "IsInf",
+                        "IsNaN",
+                        "LRN",
+                        "LayerNormalization",
+                        "LeakyRelu",
+                        "Log",
+                        "LogSoftmax",
+                        "LpNormalization",
+                        "MeanVarianceNormalization",
+                        "Mish",
+                        "Neg",
+                        "Not",
+                        "Reciprocal",
+                        "Relu",
+                        "Round",
+                        "ScatterElements",
+                        "ScatterND",
+                        "Selu",
+                        "Shrink",
+                        "Sigmoid",
+                        "Sign",
+                        "Sin",
+                        "Sinh",
+                        "Softmax",
+                        "Softplus",
+                        "Softsign",
+                        "Sqrt",
+                        "Swish",
+                        "Tan",
+                        "Tanh",
+                        "ThresholdedRelu",
+                        "Trilu",
+                        "QuantizeLinear",
+                        "DequantizeLinear",
+                        "DynamicQuantizeLinear",
+                        "FastGelu",
+                        "BiasGelu",
+                        "QuickGelu"};
 const Set kPools = {"Conv", "MaxPool", "AveragePool", "LpPool"};
 
 class Propagation {
@@ -63,8 +123,10 @@ class Propagation {
     Axes axes;
     for (const auto& dim : tensor.shape().dim()) {
       Axis axis;
-      if (dim.has_dim_value() && dim.dim_value() >= 0) axis.value = dim.dim_value();
-      else if (dim.has_dim_param() && dim.dim_param() != "?") axis.name = dim.dim_param();
+      if (dim.has_dim_value() && dim.dim_value() >= 0)
+        axis.value = dim.dim_value();
+      else if (dim.has_dim_param() && dim.dim_param() != "?")
+        axis.name = dim.dim_param();
       axes.push_back(std::move(axis));
     }
     set(value.name(), *dtype, std::move(axes));
@@ -89,7 +151,8 @@ class Propagation {
   std::optional<std::vector<std::int64_t>> integers(const NodeProto& node, int input) const {
     if (input >= node.input_size()) return std::nullopt;
     const auto constant = graph_.constant(node.input(input));
-    if (!constant || constant->dtype != DType::kInt64 || element_count(constant->shape).value_or(4096) > 64) return std::nullopt;
+    if (!constant || constant->dtype != DType::kInt64 || element_count(constant->shape).value_or(4096) > 64)
+      return std::nullopt;
     const auto values = graph_.load_constant(node.input(input));
     if (!values) return std::nullopt;
     const auto list = values->as<std::int64_t>();
@@ -99,7 +162,8 @@ class Propagation {
   void visit(const NodeProto& node) {
     const std::string& op = node.op_type();
     if (op == "Constant") {
-      if (const auto constant = graph_.constant(node.output(0))) set(node.output(0), constant->dtype, fixed(constant->shape));
+      if (const auto constant = graph_.constant(node.output(0)))
+        set(node.output(0), constant->dtype, fixed(constant->shape));
       return;
     }
     if (find_attribute(node, "then_branch") || find_attribute(node, "body")) return;
@@ -152,7 +216,8 @@ class Propagation {
     one.value = 1;
     Axes result(rank);
     for (std::size_t i = 0; i < rank; ++i)
-      result[i] = broadcast(i < rank - a.size() ? one : a[i - (rank - a.size())], i < rank - b.size() ? one : b[i - (rank - b.size())]);
+      result[i] = broadcast(i < rank - a.size() ? one : a[i - (rank - a.size())],
+                            i < rank - b.size() ? one : b[i - (rank - b.size())]);
     return result;
   }
 
@@ -178,7 +243,8 @@ class Propagation {
     if (op == "Gemm") {
       const Axes* b = axes(node, 1);
       if (rank != 2 || !b || b->size() != 2) return std::nullopt;
-      return Axes{(*x)[int_attribute(node, "transA", 0) != 0 ? 1 : 0], (*b)[int_attribute(node, "transB", 0) != 0 ? 0 : 1]};
+      return Axes{(*x)[int_attribute(node, "transA", 0) != 0 ? 1 : 0],
+                  (*b)[int_attribute(node, "transB", 0) != 0 ? 0 : 1]};
     }
     if (kPools.contains(op)) return pooled(node, *x);
     if (op == "GlobalAveragePool" || op == "GlobalMaxPool") {
@@ -212,8 +278,10 @@ class Propagation {
         if (!other || other->size() != x->size()) return std::nullopt;
         Axis& joined = result[static_cast<std::size_t>(axis)];
         const Axis& more = (*other)[static_cast<std::size_t>(axis)];
-        if (joined.dynamic() || more.dynamic() || more.value > (std::int64_t{1} << 62) - joined.value) joined = {};
-        else joined.value += more.value;
+        if (joined.dynamic() || more.dynamic() || more.value > (std::int64_t{1} << 62) - joined.value)
+          joined = {};
+        else
+          joined.value += more.value;
       }
       return result;
     }
@@ -268,7 +336,8 @@ class Propagation {
       const std::int64_t size = x[i + 2].value;
       result[i + 2] = {};
       if (kernel.size() != spatial || !explicit_pads || int_attribute(node, "ceil_mode", 0) != 0 || !sane(size) ||
-          !sane(kernel[i]) || strides[i] <= 0 || dilations[i] <= 0 || dilations[i] > 4096 || !sane(pads[i]) || !sane(pads[i + spatial]))
+          !sane(kernel[i]) || strides[i] <= 0 || dilations[i] <= 0 || dilations[i] > 4096 || !sane(pads[i]) ||
+          !sane(pads[i + spatial]))
         continue;
       const std::int64_t room = size + pads[i] + pads[i + spatial] - (dilations[i] * (kernel[i] - 1) + 1);
       if (room >= 0) result[i + 2].value = room / strides[i] + 1;
@@ -285,11 +354,16 @@ class Propagation {
     bool exact = true;
     for (std::size_t i = 0; i < target->size(); ++i) {
       const std::int64_t size = (*target)[i];
-      if (size > 0) result[i].value = size;
-      else if (size == 0 && x && i < x->size()) result[i] = (*x)[i];
-      else if (size == -1 && !open) open = i;
-      if (result[i].value > 0 && known <= (std::int64_t{1} << 62) / result[i].value) known *= result[i].value;
-      else if (open != i) exact = false;
+      if (size > 0)
+        result[i].value = size;
+      else if (size == 0 && x && i < x->size())
+        result[i] = (*x)[i];
+      else if (size == -1 && !open)
+        open = i;
+      if (result[i].value > 0 && known <= (std::int64_t{1} << 62) / result[i].value)
+        known *= result[i].value;
+      else if (open != i)
+        exact = false;
     }
     if (open && exact && x) {
       const std::int64_t all = product(*x, 0, static_cast<std::int64_t>(x->size())).value;
@@ -318,12 +392,15 @@ class Propagation {
     }
     const bool keep = op != "Squeeze" && int_attribute(node, "keepdims", 1) != 0;
     const bool all = chosen.empty();
-    if (all && op == "Squeeze" && std::any_of(x.begin(), x.end(), [](const Axis& axis) { return axis.dynamic(); })) return std::nullopt;
+    if (all && op == "Squeeze" && std::any_of(x.begin(), x.end(), [](const Axis& axis) { return axis.dynamic(); }))
+      return std::nullopt;
     for (std::int64_t i = 0; i < rank; ++i) {
       const Axis& axis = x[static_cast<std::size_t>(i)];
       const bool hit = chosen.contains(i) || (all && (op != "Squeeze" || axis.value == 1));
-      if (!hit) result.push_back(axis);
-      else if (keep) result.push_back(Axis{.value = 1});
+      if (!hit)
+        result.push_back(axis);
+      else if (keep)
+        result.push_back(Axis{.value = 1});
     }
     return result;
   }

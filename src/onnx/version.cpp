@@ -15,8 +15,8 @@ using ::onnx::NodeProto;
 constexpr std::int64_t kOldest = 11;
 constexpr std::int64_t kIrVersion = 7;  // of the release that brought opset 13
 
-// Operators whose form or meaning changed between opset 11 and 14 (the change log of the ONNX operator schemas). All other
-// changes of these versions only added types or attributes with a neutral default.
+// Operators whose form or meaning changed between opset 11 and 14 (the change log of the ONNX operator schemas). All
+// other changes of these versions only added types or attributes with a neutral default.
 const std::set<std::string_view> kAxesToInput = {"Squeeze", "Unsqueeze", "ReduceSum"};
 const std::set<std::string_view> kFlattening = {"Softmax", "LogSoftmax", "Hardmax"};
 
@@ -31,7 +31,8 @@ bool changes(const NodeProto& node, std::int64_t opset) {
 Result<void> check_subgraphs(const ::onnx::GraphProto& graph, bool inside, std::int64_t opset) {
   for (const auto& node : graph.node()) {
     if (inside && changes(node, opset))
-      return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) + " with " + node.op_type() +
+      return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) +
+                                                " with " + node.op_type() +
                                                 " in a subgraph; try to export the model again with opset 13 or newer");
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_g()) SPEEDSTER_TRY(check_subgraphs(attribute.g(), true, opset));
@@ -59,7 +60,8 @@ void unflatten(Graph& graph, NodeProto& node, const std::map<std::string, Tensor
   set_attribute(node, "axis", -1);
   if (last) return;
   const std::string input = node.input(0), output = node.output(0);
-  const std::string shape = graph.unique(output + "_shape"), flat = graph.unique(output + "_flat"), result = graph.unique(output + "_rows");
+  const std::string shape = graph.unique(output + "_shape"), flat = graph.unique(output + "_flat"),
+                    result = graph.unique(output + "_rows");
   graph.add_node("Shape", {input}, {shape}, shape);
   set_attribute(graph.add_node("Flatten", {input}, {flat}, flat), "axis", axis);
   graph.set_input(node, 0, flat);
@@ -73,10 +75,14 @@ Result<void> rewrite(OnnxModel& model, std::int64_t opset) {
   for (NodeProto* node : graph.nodes()) {
     if (!changes(*node, opset)) continue;
     const std::string& op = node->op_type();
-    if (kAxesToInput.contains(op)) attribute_to_input(graph, *node, "axes");
-    else if (op == "Split") attribute_to_input(graph, *node, "split");
-    else if (op == "Dropout") remove_attribute(*node, "ratio");  // of no effect in inference
-    else if (kFlattening.contains(op)) unflatten(graph, *node, types);
+    if (kAxesToInput.contains(op))
+      attribute_to_input(graph, *node, "axes");
+    else if (op == "Split")
+      attribute_to_input(graph, *node, "split");
+    else if (op == "Dropout")
+      remove_attribute(*node, "ratio");  // of no effect in inference
+    else if (kFlattening.contains(op))
+      unflatten(graph, *node, types);
   }
   return graph.finish();
 }
@@ -86,20 +92,24 @@ Result<void> rewrite(OnnxModel& model, std::int64_t opset) {
 Result<void> raise_opset(OnnxModel& model, std::int64_t target) {
   const std::int64_t opset = model.opset();
   if (opset >= target) return {};
-  if (target > 14) return Error(ErrorKind::kInternal, "[onnx] expected a target opset of at most 14, got " + std::to_string(target));
+  if (target > 14)
+    return Error(ErrorKind::kInternal, "[onnx] expected a target opset of at most 14, got " + std::to_string(target));
   if (opset < kOldest)
-    return Error(ErrorKind::kUnsupported, "[onnx] expected opset 11 or newer, got " + std::to_string(opset) +
-                                              "; try to export the model again, or the onnx package's version converter");
+    return Error(ErrorKind::kUnsupported,
+                 "[onnx] expected opset 11 or newer, got " + std::to_string(opset) +
+                     "; try to export the model again, or the onnx package's version converter");
   SPEEDSTER_TRY(check_subgraphs(model.proto().graph(), false, opset));
   for (const auto& function : model.proto().functions())
     for (const auto& node : function.node())
       if (changes(node, opset))
-        return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) + " with " +
-                                                  node.op_type() + " in function " + function.name() + "; try to export the model again");
+        return Error(ErrorKind::kUnsupported, "[onnx] expected opset 13 or newer, got " + std::to_string(opset) +
+                                                  " with " + node.op_type() + " in function " + function.name() +
+                                                  "; try to export the model again");
   for (const auto& node : model.proto().graph().node())
     if (node.op_type() == "BatchNormalization" && changes(node, opset) && target >= 14)
-      return Error(ErrorKind::kUnsupported, "[onnx] expected an inference graph, got " + node_label(node) +
-                                                " with the outputs of training; try to export the model in inference mode");
+      return Error(ErrorKind::kUnsupported,
+                   "[onnx] expected an inference graph, got " + node_label(node) +
+                       " with the outputs of training; try to export the model in inference mode");
   if (opset < 13) SPEEDSTER_TRY(rewrite(model, opset));
   if (model.proto().ir_version() < kIrVersion) model.proto().set_ir_version(kIrVersion);
   for (auto& import : *model.proto().mutable_opset_import())

@@ -8,10 +8,10 @@
 
 namespace speedster::onnx_model {
 
-/// Raises the default domain to opset 13 or 14 (a model that is there or beyond is left alone): from 11 or 12 on, axes of
-/// Squeeze, Unsqueeze and ReduceSum and sizes of Split become inputs, Softmax and its kin lose their implicit flattening,
-/// Dropout its attributes. Kind unsupported, naming the operator, and the model unchanged, where it is older than 11 or an
-/// operator would have to change that is in a subgraph or function or has no rule.
+/// Raises the default domain to opset 13 or 14 (a model that is there or beyond is left alone): from 11 or 12 on, axes
+/// of Squeeze, Unsqueeze and ReduceSum and sizes of Split become inputs, Softmax and its kin lose their implicit
+/// flattening, Dropout its attributes. Kind unsupported, naming the operator, and the model unchanged, where it is
+/// older than 11 or an operator would have to change that is in a subgraph or function or has no rule.
 Result<void> raise_opset(OnnxModel& model, std::int64_t target);
 
 }  // namespace speedster::onnx_model

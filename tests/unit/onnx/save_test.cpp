@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+#include <onnx-ml.pb.h>
+
+#include <optional>
+
+#include "base/files.h"
+#include "onnx/model.h"
+#include "support/models.h"
+#include "support/reference_runner.h"
+
+namespace speedster::onnx_model {
+namespace {
+
+using namespace speedster::testing;
+
+class Save : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = TempDir::create("onnx");
+    ASSERT_TRUE(made.ok());
+    folder_.emplace(std::move(*made));
+  }
+  const fs::path& root() const { return folder_->path(); }
+  static std::vector<float> outputs(const fs::path& file) {
+    std::vector<Tensor> inputs;
+    inputs.push_back(Tensor::from<float>(DType::kFloat32, {2, 16}, std::span<const float>(uniform(32, 9))));
+    const std::vector<Tensor> outputs = ReferenceRunner(file).run(inputs);
+    const auto values = outputs.at(0).as<float>();
+    return {values.begin(), values.end()};
+  }
+
+ private:
+  std::optional<TempDir> folder_;
+};
+
+TEST_F(Save, InlineAndExternalFormsAreTheSameModel) {
+  const fs::path source = models::mlp().save(root() / "source.onnx");
+  const OnnxModel model = value_or_throw(OnnxModel::read(source));
+  ok_or_throw(model.save(root() / "inline.onnx"));
+  ok_or_throw(model.save(root() / "external.onnx", 0));
+  EXPECT_FALSE(fs::exists(root() / "inline.onnx.data"));
+  EXPECT_TRUE(fs::exists(root() / "external.onnx.data"));
+  for (const char* name : {"inline.onnx", "external.onnx"}) {
+    EXPECT_EQ(value_or_throw(OnnxModel::read(root() / name)).digest().value(), model.digest().value()) << name;
+    EXPECT_EQ(outputs(root() / name), outputs(source)) << name;
+  }
+  EXPECT_LT(fs::file_size(root() / "external.onnx"), 2048U) << "small tensors alone stay in the proto";
+}
+
+TEST_F(Save, ExternalDataComesBackInline) {
+  const OnnxModel model = value_or_throw(OnnxModel::read(models::external_data().save(root() / "source.onnx")));
+  ok_or_throw(model.save(root() / "inline.onnx"));
+  fs::remove(root() / "weights.bin");
+  EXPECT_EQ(outputs(root() / "inline.onnx").size(), 8U);
+}
+
+TEST_F(Save, OverTheFileThatWasRead) {
+  const fs::path path = models::mlp().save(root() / "model.onnx");
+  const std::vector<float> before = outputs(path);
+  const OnnxModel model = value_or_throw(OnnxModel::read(path));
+  ok_or_throw(model.save(path));
+  EXPECT_EQ(outputs(path), before);
+  EXPECT_TRUE(model.digest().ok()) << "the old file is still held";
+  EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 1) << "a temporary file was left behind";
+}
+
+TEST_F(Save, LargeConstantsInNodesAreKept) {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"n", 16}).output("y", OnnxType::kFloat, {"n", 32});
+  m.node("Constant", {}, {"w"}, {{"value", tensor_data<float>({16, 32}, uniform(512, 4))}})
+      .node("MatMul", {"x", "w"}, {"y"});
+  const fs::path source = m.save(root() / "source.onnx");
+  const OnnxModel model = value_or_throw(OnnxModel::read(source));
+  ok_or_throw(model.save(root() / "inline.onnx"));
+  EXPECT_EQ(outputs(root() / "inline.onnx"), outputs(source));
+  ok_or_throw(model.save(root() / "external.onnx", 0));
+  EXPECT_EQ(value_or_throw(OnnxModel::read(root() / "external.onnx")).digest().value(), model.digest().value());
+}
+
+TEST_F(Save, WhereItCannotBeWrittenNothingIsLost) {
+  const OnnxModel model = parsed(models::mlp());
+  EXPECT_EQ(model.save(root() / "no" / "folder.onnx").error().kind(), ErrorKind::kNotFound);
+  fs::create_directory(root() / "taken.onnx");
+  OnnxWriter::write(root() / "taken.onnx" / "file", "kept");
+  EXPECT_FALSE(model.save(root() / "taken.onnx").ok());
+  EXPECT_EQ(read_file(root() / "taken.onnx" / "file").value(), "kept");
+}
+
+TEST_F(Save, MissingExternalDataFailsAndLeavesTheTargetAlone) {
+  const OnnxModel model = value_or_throw(OnnxModel::read(models::external_data().save(root() / "source.onnx")));
+  fs::remove(root() / "weights.bin");
+  OnnxWriter::write(root() / "target.onnx", "kept");
+  EXPECT_EQ(model.save(root() / "target.onnx").error().kind(), ErrorKind::kBadInput);
+  EXPECT_EQ(read_file(root() / "target.onnx").value(), "kept");
+}
+
+}  // namespace
+}  // namespace speedster::onnx_model
