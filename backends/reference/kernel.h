@@ -32,6 +32,7 @@ class Call {
   const Node& node() const { return node_; }
   std::int64_t opset() const { return opset_; }
   int inputs() const { return static_cast<int>(inputs_.size()); }
+  /// Places for outputs: at least the operator's maximum, wanted or not.
   int outputs() const { return static_cast<int>(outputs_.size()); }
   bool has(int input) const { return input < inputs() && inputs_[static_cast<std::size_t>(input)] != nullptr; }
   /// SP_SHAPE where it is absent.

@@ -62,7 +62,6 @@ class Reader {
           auto [name, value] = read_tensor(reader.text());
           if (name.empty() || !file_.initializers.try_emplace(name, value).second)
             invalid("initializers with distinct names", "'" + name + "'");
-          file_.weight_bytes += value.bytes();
           break;
         }
         case 11: file_.inputs.push_back(read_value(reader.text())); break;
@@ -212,6 +211,7 @@ class Reader {
       File::open_inside(folder_, data.location).read(memory, data.offset, *size);
     else if (*size != 0)
       std::memcpy(memory, inline_bytes.data(), *size);
+    file_.weight_bytes += *size;
     return {name, Value(type, shape, memory)};
   }
 

@@ -46,7 +46,7 @@ struct OnnxFile {
   std::map<std::string, Value, std::less<>> initializers;
   std::set<std::string> external_files;  ///< relative to the model's folder
   std::vector<std::shared_ptr<void>> memory;
-  std::uint64_t weight_bytes = 0;
+  std::uint64_t weight_bytes = 0;  ///< of initializers and constants
 };
 
 /// `tensors` false leaves initializers unread (their external files are still found and checked).

@@ -44,7 +44,7 @@ void pool(Call& call, double start, Fold fold, Finish finish) {
 double larger(double a, double b) { return b > a || std::isnan(b) ? b : a; }
 
 void max_pool(Call& call) {
-  if (call.outputs() > 1 && !call.node().outputs[1].empty()) call.unsupported("the output Indices");
+  if (call.node().outputs.size() > 1 && !call.node().outputs[1].empty()) call.unsupported("the output Indices");
   const bool integers = !visit_float(call.in(0).type(), []<typename T>() {});
   pool(call, integers ? -0x1p62 : -INFINITY, larger, [](double total, std::int64_t, std::int64_t) { return total; });
 }
