@@ -70,7 +70,7 @@ std::vector<fs::path> folders(const fs::path& root, const Hierarchy& hierarchy, 
     if (part == ".." || part == ".") break;
     found.push_back(found.back() / part);
   }
-  std::reverse(found.begin(), found.end());
+  std::ranges::reverse(found);
   return found;
 }
 

@@ -62,16 +62,14 @@ Machine parse_cpuinfo(std::string_view text) {
       machine.model = value;
     else if (key == "cpu family")
       machine.family = number(value);
-    else if (key == "model")
+    else if (key == "model" || key == "CPU part")
       machine.model_number = number(value);
     else if (key == "stepping")
       machine.stepping = number(value);
     else if (key == "CPU implementer") {
       machine.family = number(value);
       arm = true;
-    } else if (key == "CPU part")
-      machine.model_number = number(value);
-    else if (key == "flags" || key == "Features") {
+    } else if (key == "flags" || key == "Features") {
       const std::vector<std::string> words = split(value, ' ');
       const std::set<std::string_view> flags(words.begin(), words.end());
       for (const std::string_view name : kKnown)

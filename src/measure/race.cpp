@@ -332,7 +332,7 @@ class Race {
 
 }  // namespace
 
-Result<RaceResult> race(const Entrant& original, std::vector<Entrant> entrants, const Policy& policy,
+Result<RaceResult> race(const Entrant& original, const std::vector<Entrant>& entrants, const Policy& policy,
                         const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
                         const std::function<void(const RaceResult&)>& progress) {
   if (policy.looks.empty() || policy.looks.front() < 1 || !std::ranges::is_sorted(policy.looks) || policy.finalists < 1)

@@ -110,7 +110,7 @@ struct RaceResult {
 /// `original` is loaded twice and never eliminated, but it may be the leader that others are slower than; without a
 /// finalist, the original is the answer. Entrants that matter most come first: a deadline may leave the last ones
 /// unreached. Fails if the original does, or when cancelled.
-Result<RaceResult> race(const Entrant& original, std::vector<Entrant> entrants, const Policy& policy,
+Result<RaceResult> race(const Entrant& original, const std::vector<Entrant>& entrants, const Policy& policy,
                         const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
                         const std::function<void(const RaceResult&)>& progress = {});
 

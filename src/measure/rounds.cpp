@@ -95,7 +95,7 @@ Rounds::Round Rounds::run(std::span<Seat* const> seats) {
       const double block_begin = now();
       auto block = seat.runner->block(plan_block(policy_.block, seat.call_seconds));
       seat.block_seconds = now() - block_begin;
-      if (block && !(std::isfinite(block->value) && block->value > 0))
+      if (block && (!std::isfinite(block->value) || block->value <= 0))
         block = Error(ErrorKind::kInternal,
                       "[measure] expected a positive time of " + seat.name + ", got " + std::to_string(block->value));
       if (!block && cut_short(round.ended)) return round;

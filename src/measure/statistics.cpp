@@ -37,7 +37,7 @@ Variance variance(std::span<const double> values) {
   const double centre = mean(values);
   double squares = 0;
   for (const double v : values) squares += (v - centre) * (v - centre);
-  const double df = static_cast<double>(values.size() - 1);
+  const auto df = static_cast<double>(values.size() - 1);
   return {squares / df, df};
 }
 
@@ -67,7 +67,7 @@ Variance residual_variance(std::span<const std::span<const double>> series) {
       squares += residual * residual;
     }
   }
-  const double df = static_cast<double>((rounds - 1) * (series.size() - 1));
+  const auto df = static_cast<double>((rounds - 1) * (series.size() - 1));
   return {squares / df, df};
 }
 

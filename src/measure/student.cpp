@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 
 #include "measure/statistics.h"
 
@@ -42,7 +43,7 @@ double incomplete_beta(double a, double b, double x) {
 
 double student_cdf(double t, double df) {
   constexpr double kAsGoodAsNormal = 1e7;
-  if (df > kAsGoodAsNormal) return 0.5 * std::erfc(-t / std::sqrt(2.0));
+  if (df > kAsGoodAsNormal) return 0.5 * std::erfc(-t / std::numbers::sqrt2);
   const double tail = 0.5 * incomplete_beta(df / 2, 0.5, df / (df + t * t));
   return t < 0 ? tail : 1 - tail;
 }
