@@ -29,6 +29,7 @@ const std::set<std::string> kDtypes = {"float32",
                                        "float8_e5m2fnuz",
                                        "float4_e2m1fn"};
 
+/// Only reset_state (of models that have state) and profile may be left out.
 TEST(Describe, TableIsOfThisVersionAndWhole) {
   const sp_backend& table = tested().table();
   EXPECT_GE(table.size, sizeof(sp_backend));
@@ -44,9 +45,7 @@ TEST(Describe, TableIsOfThisVersionAndWhole) {
   EXPECT_NE(table.stats, nullptr);
   EXPECT_NE(table.reshape_input, nullptr);
   EXPECT_NE(table.take_output, nullptr);
-  EXPECT_NE(table.reset_state, nullptr);
   EXPECT_NE(table.cancel, nullptr);
-  EXPECT_NE(table.profile, nullptr);
 }
 
 TEST(Describe, NamesFormatsPrecisionsAndDtypes) {

@@ -24,6 +24,12 @@ std::filesystem::path write(const std::string& name, std::string_view content) {
   return path;
 }
 
+/// The structure is sound and the meaning is not: found by the plug-in (SP_INVALID) or by its vendor (SP_VENDOR).
+::testing::AssertionResult refused(const Status& status) {
+  if (status.code == SP_INVALID || status.code == SP_VENDOR) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "expected SP_INVALID or SP_VENDOR, got " << status;
+}
+
 TEST(Load, MissingFile) { EXPECT_CODE(SP_NOT_FOUND, load(suite().folder / "nowhere.onnx")); }
 
 TEST(Load, Folder) { EXPECT_FALSE(load(suite().folder).ok()); }
@@ -87,27 +93,27 @@ TEST(Load, StringsAreRefusedClearly) {
 TEST(Load, ValueThatNobodyDefines) {
   OnnxWriter m;
   m.input("x", OnnxType::kFloat, {2}).output("y", OnnxType::kFloat, {2}).node("Add", {"x", "missing"}, {"y"});
-  EXPECT_CODE(SP_INVALID, load(save(m, "undefined")));
+  EXPECT_TRUE(refused(load(save(m, "undefined"))));
 }
 
 TEST(Load, OutputThatNobodyGives) {
   OnnxWriter m;
   m.input("x", OnnxType::kFloat, {2}).output("z", OnnxType::kFloat, {2}).node("Abs", {"x"}, {"y"});
-  EXPECT_CODE(SP_INVALID, load(save(m, "no_output")));
+  EXPECT_TRUE(refused(load(save(m, "no_output"))));
 }
 
 TEST(Load, CyclicGraph) {
   OnnxWriter m;
   m.input("x", OnnxType::kFloat, {2}).output("b", OnnxType::kFloat, {2});
   m.node("Add", {"x", "b"}, {"a"}).node("Abs", {"a"}, {"b"});
-  EXPECT_CODE(SP_INVALID, load(save(m, "cycle")));
+  EXPECT_TRUE(refused(load(save(m, "cycle"))));
 }
 
 TEST(Load, InitializerWithTooFewBytes) {
   OnnxWriter m;
   m.input("x", OnnxType::kFloat, {2}).output("y", OnnxType::kFloat, {2});
   m.initializer("w", testing::TensorData{OnnxType::kFloat, {2}, std::string(7, '\0')}).node("Add", {"x", "w"}, {"y"});
-  EXPECT_CODE(SP_INVALID, load(save(m, "short_initializer")));
+  EXPECT_TRUE(refused(load(save(m, "short_initializer"))));
 }
 
 TEST(Load, ExternalDataMissing) {

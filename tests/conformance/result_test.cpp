@@ -63,7 +63,9 @@ TEST(Results, ResetStateIsHarmlessWithoutState) {
   ASSERT_OK(context.open(model));
   std::vector<HostTensor> inputs = {random_tensor({1, 16}, 12)}, first, again;
   ASSERT_OK(context.run(inputs, first));
-  ASSERT_OK(take(tested().table().reset_state(context.get())));
+  if (tested().table().reset_state != nullptr) {
+    ASSERT_OK(take(tested().table().reset_state(context.get())));
+  }
   ASSERT_OK(context.run(inputs, again));
   EXPECT_TRUE(near(again[0], first[0], 0, 0));
 }
