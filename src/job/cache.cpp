@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <mutex>
+#include <thread>
+#include <variant>
 
 #include "base/text.h"
 #include "job/cache_files.h"
@@ -16,6 +18,8 @@ namespace {
 
 /// What a job says, on descriptor 4 or in its result.json, is bounded.
 constexpr std::uint64_t kMaxResult = std::uint64_t{64} << 20U;
+/// How often a search that waits for another one's job looks again.
+constexpr auto kPoll = std::chrono::milliseconds(20);
 
 std::string stage_name(const JobRequest& request) {
   const Json backend = request.options.is_object() ? request.options.value("backend", Json("")) : Json("");
@@ -74,17 +78,33 @@ struct JobCache::State {
   std::map<std::string, FileLock> pins;       ///< what was handed out and must stay
   std::map<std::string, JobResult> failures;  ///< of this search
 
-  /// The finished job, pinned; nothing if it is not there.
-  Result<std::optional<JobResult>> look_up(const std::string& key, const Deadline& deadline,
-                                           const CancelToken& cancel) {
+  /// The finished job, or the right to run it. Waits while another search runs it.
+  Result<std::variant<JobResult, FileLock>> claim(const std::string& key, const Deadline& deadline,
+                                                  const CancelToken& cancel) {
+    using Claim = std::variant<JobResult, FileLock>;
     {
-      const std::lock_guard lock(mutex);
-      if (const auto failed = failures.find(key); failed != failures.end()) return std::optional(failed->second);
+      const std::lock_guard guard(mutex);
+      if (const auto failed = failures.find(key); failed != failures.end()) return Claim(failed->second);
     }
-    SPEEDSTER_ASSIGN(FileLock lock, FileLock::take(files.lock(key), FileLock::Mode::kShared, deadline, cancel));
-    return pinned(key, std::move(lock));
+    while (true) {
+      SPEEDSTER_ASSIGN(std::optional<FileLock> shared, FileLock::try_take(files.lock(key), FileLock::Mode::kShared));
+      if (shared)
+        if (std::optional<JobResult> done = pinned(key, std::move(*shared))) return Claim(std::move(*done));
+      shared.reset();
+      SPEEDSTER_ASSIGN(std::optional<FileLock> own, FileLock::try_take(files.lock(key), FileLock::Mode::kExclusive));
+      if (own && !files.intact(key)) return Claim(std::move(*own));
+      own.reset();
+      if (cancel.cancelled())
+        return Error(ErrorKind::kCancelled, "[cache] expected another search to finish the same job, got cancelled");
+      if (deadline.passed())
+        return Error(ErrorKind::kTimeout,
+                     "[cache] expected another search to finish the same job in time, got none; "
+                     "try a longer time budget");
+      std::this_thread::sleep_for(kPoll);
+    }
   }
 
+  /// The finished job, kept from now on; nothing if it is not there.
   std::optional<JobResult> pinned(const std::string& key, FileLock lock) {
     std::optional<Json> result;
     if (files.intact(key)) result = read_result(files.entry(key));
@@ -110,11 +130,9 @@ Result<JobResult> JobCache::run(Supervisor& supervisor, const JobRequest& reques
   State& state = *state_;
   const std::string who = stage_name(request);
   SPEEDSTER_ASSIGN(const std::string key, job_key(request, state.files.root()));
-  SPEEDSTER_ASSIGN(std::optional<JobResult> known, state.look_up(key, deadline, cancel));
-  if (known) return std::move(*known);
-  SPEEDSTER_ASSIGN(FileLock lock, FileLock::take(state.files.lock(key), FileLock::Mode::kExclusive, deadline, cancel));
-  if (std::optional<JobResult> other = state.pinned(key, std::move(lock))) return std::move(*other);
-  SPEEDSTER_ASSIGN(lock, FileLock::take(state.files.lock(key), FileLock::Mode::kExclusive, deadline, cancel));
+  SPEEDSTER_ASSIGN(auto claim, state.claim(key, deadline, cancel));
+  if (auto* known = std::get_if<JobResult>(&claim)) return std::move(*known);
+  FileLock& lock = std::get<FileLock>(claim);
 
   SPEEDSTER_ASSIGN(const fs::path staging, state.files.begin(key));
   SPEEDSTER_TRY(stage(request, staging, state.files.root()));

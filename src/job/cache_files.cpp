@@ -176,7 +176,7 @@ void CacheFiles::remove_abandoned() const {
     const std::string name = path.filename().string();
     if (!is_key(name)) {
       if (age_seconds(path) > kAbandonedSeconds) fs::remove_all(path, ignored);
-    } else if (const auto held = FileLock::try_take(lock(name), FileLock::Mode::kExclusive)) {
+    } else if (const auto held = FileLock::try_take(lock(name), FileLock::Mode::kExclusive); held && *held) {
       fs::remove_all(path, ignored);
     }
   }
@@ -218,9 +218,9 @@ std::uint64_t CacheFiles::prune(std::uint64_t bytes) const {
   for (const Candidate& candidate : candidates) {
     if (total - freed <= bytes) break;
     const auto held = FileLock::try_take(lock(candidate.key), FileLock::Mode::kExclusive);
-    if (!held) continue;  // someone uses it
+    if (!held || !*held) continue;  // someone uses it
     fs::remove_all(entry(candidate.key), ignored);
-    held->remove();
+    (*held)->remove();
     freed += release(candidate.names, contents);
     if (total - freed > bytes) drop_unused_blobs();
   }

@@ -119,8 +119,11 @@ Exit Child::wait(const Deadline& deadline, const CancelToken& cancel,
       continue;
     }
     const Channel::State happened = state.channel.pump(std::min(deadline.left(), Record::kSlice));
-    while (const std::optional<std::string> line = state.channel.next_line())
-      (void)state.take_line(*line, progress);  // its end is what counts here; lines that say nothing are passed over
+    while (const std::optional<std::string> line = state.channel.next_line()) {
+      // Its end is what counts here: lines that say nothing are passed over.
+      const Result<std::optional<Json>> taken = state.take_line(*line, progress);
+      if (taken && taken->has_value() && progress) progress(**taken);
+    }
     open = happened == Channel::State::kWaiting || happened == Channel::State::kLine;
     if (open && happened == Channel::State::kWaiting && state.ended()) return state.end("");
   }

@@ -1,9 +1,8 @@
 /// Locks between processes: flock on a file of its own, given up by the kernel when the process ends.
 #pragma once
 #include <filesystem>
+#include <optional>
 
-#include "base/cancel.h"
-#include "base/clock.h"
 #include "base/files.h"
 
 namespace speedster::job {
@@ -11,11 +10,8 @@ namespace speedster::job {
 class FileLock {
  public:
   enum class Mode { kShared, kExclusive };
-  /// Waits for it. Kinds: timeout, cancelled, permission, no space.
-  static Result<FileLock> take(const std::filesystem::path& path, Mode mode, const Deadline& deadline,
-                               const CancelToken& cancel);
-  /// Nothing where someone else holds it.
-  static std::optional<FileLock> try_take(const std::filesystem::path& path, Mode mode);
+  /// Nothing where someone else holds it. Kinds: permission, no space.
+  static Result<std::optional<FileLock>> try_take(const std::filesystem::path& path, Mode mode);
   /// Others may share it from now on. Not atomic: check again what the lock protects.
   void share() const;
   /// Removes the file; only with an exclusive lock. Those who wait notice and make another.

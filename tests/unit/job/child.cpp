@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,13 +14,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
+#include <filesystem>
+#include <fstream>
 #include <new>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "job/exec.h"
 #include "job/supervisor.h"
@@ -27,6 +30,7 @@
 namespace {
 
 using speedster::Json;
+namespace fs = std::filesystem;
 
 constexpr int kRequests = 3, kReplies = 4;
 
@@ -199,8 +203,59 @@ int serve() {
   }
 }
 
+/// A step: options.do says what; each run leaves a line in the file options.count, wherever that is.
+int run_job(const std::string& directory) {
+  const fs::path folder = directory;
+  const auto text = speedster::read_file(folder / "request.json");
+  if (!text) return 50;
+  const Json request = Json::parse(*text), options = request["options"];
+  if (options.contains("count")) std::ofstream(options.value("count", ""), std::ios::app) << "run\n";
+  const std::string action = options.value("do", "copy");
+  const fs::path model = folder / request["inputs"].value("model", "none"), out = folder / "out" / "model.bin";
+  auto finish = [&](const Json& result, int code) {
+    std::ofstream(folder / "result.json") << result.dump();
+    return code;
+  };
+  if (action == "copy") {
+    reply(Json{{"progress", 0.5}, {"message", "half"}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(options.value("sleep_ms", 0)));
+    fs::copy_file(model, out);
+    return finish({{"ok", true}, {"files", {{"model", "out/model.bin"}}}}, 0);
+  }
+  if (action == "grow") {
+    std::ofstream(out) << std::string(options.value("bytes", 1000U), 'x');
+    return finish({{"ok", true}, {"files", {{"model", "out/model.bin"}}}}, 0);
+  }
+  if (action == "list") {
+    Json seen = Json::object();
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "inputs"))
+      if (entry.is_regular_file()) {
+        struct stat status{};
+        ::stat(entry.path().c_str(), &status);
+        seen[entry.path().lexically_relative(folder).string()] = status.st_nlink;
+      }
+    return finish({{"ok", true}, {"files", Json::object()}, {"seen", seen}}, 0);
+  }
+  if (action == "fail") return finish({{"ok", false}, {"error", {{"kind", 4}, {"message", "[vendor] no"}}}}, 1);
+  if (action == "crash") std::abort();
+  if (action == "hang") hang();
+  if (action == "silent") return 0;
+  if (action == "rubbish") {
+    std::ofstream(folder / "result.json") << "{\"ok\": tru";
+    return 0;
+  }
+  if (action == "lie") return finish({{"ok", true}, {"files", {{"model", "out/not-there"}}}}, 0);
+  if (action == "escape") return finish({{"ok", true}, {"files", {{"model", "../../../../etc/passwd"}}}}, 0);
+  if (action == "said") {
+    reply(Json{{"ok", false}, {"error", {{"kind", 10}, {"message", "[disk] full"}}}});
+    return 1;
+  }
+  return 51;
+}
+
 int act(const std::string& mode, const std::string& argument) {
   if (mode == "serve") return serve();
+  if (mode == "job") return run_job(argument);
   if (mode == "ok") return 0;
   if (mode == "say") {
     std::printf("%s\n", argument.c_str());
