@@ -32,6 +32,8 @@ class Learner : public std::enable_shared_from_this<Learner> {
   const Signature& signature() const { return entry().signature; }
   const std::vector<PassedOver>& passed_over() const { return passed_over_; }
 
+  /// The vendor's library as it was found, and the plug-in that opened it.
+  const backend::OpenedVendor& vendor() const { return loaded_->vendor; }
   const backend::Model& model() const { return loaded_->model; }
   std::uint32_t model_entry() const { return loaded_->entry; }
   const backend::Options& context_options() const { return loaded_->context_options; }

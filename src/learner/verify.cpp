@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/clock.h"
-#include "learner/context.h"
+#include "learner/example_inputs.h"
 #include "package/samples.h"
 #include "package/writer.h"
 #include "tensor/difference.h"
@@ -14,23 +14,6 @@ namespace {
 
 constexpr int kTimedCalls = 10;
 constexpr double kTimedSeconds = 0.2;
-
-double limit_of(const package::Variant& variant) {
-  const auto seen = variant.measured.find("sample_relative_l2");
-  if (seen != variant.measured.end() && seen->is_number()) return 1.5 * std::abs(seen->get<double>()) + 1e-3;
-  if (variant.precision == "f32") return 1e-3;
-  return variant.precision == "bf16" || variant.precision == "f16" ? 0.05 : 0.3;
-}
-
-DLTensor to_dl(const TensorView& view) {
-  DLTensor tensor{};
-  tensor.data = view.data;
-  tensor.device = {kDLCPU, 0};
-  tensor.ndim = static_cast<std::int32_t>(view.shape.size());
-  tensor.dtype = info(view.dtype).dl;
-  tensor.shape = const_cast<std::int64_t*>(view.shape.data());
-  return tensor;
-}
 
 Result<TensorView> from_dl(const DLTensor& tensor) {
   const auto dtype = dtype_from_dl(tensor.dtype);
@@ -108,7 +91,7 @@ Json judged_latency(const package::Variant& variant) {
 
 Result<void> verify_samples(const Learner& learner, const package::PackagedSamples& packaged, Context& context,
                             Json& report) {
-  const double limit = limit_of(learner.variant());
+  const double limit = difference_limit(learner.variant());
   report["limit"] = limit;
   SampleCheck check(learner, context, limit);
   Result<void> held;
@@ -151,6 +134,13 @@ Result<void> verify_all(const std::filesystem::path& package, const LoadOptions&
 }
 
 }  // namespace
+
+double difference_limit(const package::Variant& variant) {
+  const auto seen = variant.measured.find("sample_relative_l2");
+  if (seen != variant.measured.end() && seen->is_number()) return 1.5 * std::abs(seen->get<double>()) + 1e-3;
+  if (variant.precision == "f32") return 1e-3;
+  return variant.precision == "bf16" || variant.precision == "f16" ? 0.05 : 0.3;
+}
 
 Result<void> verify(const std::filesystem::path& package, const LoadOptions& options, Json* report) {
   Json local = {{"ok", true}, {"package", package.string()}};

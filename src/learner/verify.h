@@ -4,6 +4,9 @@
 
 namespace speedster::learner {
 
+/// The relative L2 difference that an output of this variant may have to the original's.
+double difference_limit(const package::Variant& variant);
+
 /// The report goes to `report` whether or not everything held: {"ok", "package", "manifest_sha256", "files", "bytes",
 /// "variant", "precision", "samples", "relative_l2", "cosine", "limit", "latency_seconds", "judged_latency_seconds",
 /// "error"}. Kind corrupt where a digest or an output does not hold; other kinds where nothing could be loaded.

@@ -1,0 +1,128 @@
+#include "learner/export.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "learner/export_script.h"
+#include "learner/vendor_session.h"
+#include "learner/verify.h"
+#include "package/writer.h"
+
+namespace speedster::learner {
+namespace {
+
+constexpr const char* kOriginal = "original";
+constexpr const char* kScript = "run.py";
+
+Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[export] expected " + rest}; }
+
+Result<void> check_target(const fs::path& target) {
+  std::error_code error;
+  const auto type = fs::symlink_status(target, error).type();
+  if (type == fs::file_type::not_found) return {};
+  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized/session.json", error);
+  if (type == fs::file_type::directory && (fs::is_empty(target, error) || ours)) return {};
+  return expected(ErrorKind::kUsage, "an export or nothing at " + target.string() +
+                                         ", got something else, which is kept; try another name");
+}
+
+const package::Variant* find(const package::EntryPoint& entry, std::string_view name) {
+  const auto it = std::find_if(entry.variants.begin(), entry.variants.end(),
+                               [&](const auto& variant) { return variant.name == name; });
+  return it == entry.variants.end() ? nullptr : &*it;
+}
+
+/// "onnxruntime>=1.31.1"
+std::string requirement(const package::Variant& variant) {
+  std::string text = variant.backend;
+  if (!variant.needs.vendor_min.empty()) text += ">=" + variant.needs.vendor_min;
+  if (!variant.needs.vendor_below.empty())
+    text += std::string(variant.needs.vendor_min.empty() ? "<" : ",<") + variant.needs.vendor_below;
+  return text;
+}
+
+/// The payload under its own file names, as its parts refer to each other by name, and session.json.
+Result<void> write_model(const fs::path& package, const package::Variant& variant, const fs::path& folder,
+                         ExportReport& report) {
+  SPEEDSTER_ASSIGN(Json session, vendor_session(variant));
+  session["variant"] = variant.name;
+  session["model"] = fs::path(variant.payload).filename().string();
+  session["format"] = variant.format;
+  session["precision"] = variant.precision;
+  session["limit"] = difference_limit(variant);
+  SPEEDSTER_TRY(make_directories(folder));
+  auto note = [&](const std::string& name) { report.files.push_back(folder.filename().string() + "/" + name); };
+  for (const std::string& file : variant.files) {
+    SPEEDSTER_ASSIGN(const fs::path from, inside(package, file, "export"));
+    const std::string name = from.filename().string();
+    if (fs::exists(folder / name))
+      return expected(ErrorKind::kUnsupported, "files of different names in the payload, got \"" + name + "\" twice");
+    SPEEDSTER_TRY(speedster::copy_file(from, folder / name));
+    note(name);
+  }
+  note("session.json");
+  return write_file(folder / "session.json", to_text(session, 2) + "\n");
+}
+
+}  // namespace
+
+Result<ExportReport> export_package(const fs::path& package, const fs::path& directory, const ExportOptions& options) {
+  fs::path target = fs::absolute(directory).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();
+  SPEEDSTER_TRY(check_target(target));
+  SPEEDSTER_ASSIGN(const package::LoadedManifest read, package::read_manifest(package));
+  SPEEDSTER_TRY(package::check_all(package, read.manifest));
+  const auto found = read.manifest.entries.find(options.entry);
+  if (found == read.manifest.entries.end())
+    return expected(ErrorKind::kNotFound, "an entry point of the package, got \"" + options.entry + "\"");
+  const package::EntryPoint& entry = found->second;
+  const package::Variant* winner = options.variant.empty() ? &entry.variants.front() : find(entry, options.variant);
+  if (winner == nullptr)
+    return expected(ErrorKind::kNotFound, "a variant of the package, got \"" + options.variant + "\"");
+  const package::Variant* original = winner->name == kOriginal ? nullptr : find(entry, kOriginal);
+  if (original != nullptr && !vendor_session(*original)) original = nullptr;
+
+  SPEEDSTER_TRY(make_directories(target.parent_path()));
+  SPEEDSTER_ASSIGN(const TempDir staging,
+                   TempDir::create("." + target.filename().string() + ".", target.parent_path()));
+  const fs::path root = staging.path() / "export";
+  ExportReport report{
+      target, winner->name, winner->backend, original == nullptr ? "" : original->name, {requirement(*winner)}, {}};
+  SPEEDSTER_TRY(write_model(package, *winner, root / "optimized", report));
+  if (original != nullptr) {
+    SPEEDSTER_TRY(write_model(package, *original, root / kOriginal, report));
+    if (original->backend != winner->backend) report.requirements.push_back(requirement(*original));
+  }
+  report.requirements.emplace_back("numpy");
+  if (!entry.samples.empty()) {
+    SPEEDSTER_ASSIGN(const fs::path samples, inside(package, entry.samples, "export"));
+    SPEEDSTER_TRY(speedster::copy_file(samples, root / "samples.safetensors"));
+    report.files.emplace_back("samples.safetensors");
+  }
+  std::string requirements;
+  for (const std::string& line : report.requirements) requirements += line + "\n";
+  for (const auto& [name, content] :
+       {std::pair<std::string, std::string>{"signature.json", to_text(to_json(entry.signature), 2) + "\n"},
+        {"requirements.txt", requirements},
+        {kScript, std::string(kExportScript)}}) {
+    SPEEDSTER_TRY(write_file(root / name, content));
+    report.files.push_back(name);
+  }
+  std::error_code ignored;
+  fs::permissions(root / kScript, fs::perms(0755), ignored);
+  SPEEDSTER_TRY(check_target(target));
+  SPEEDSTER_TRY(replace_directory(root, target));
+  std::sort(report.files.begin(), report.files.end());
+  return report;
+}
+
+Json to_json(const ExportReport& report) {
+  return {{"directory", report.directory.string()},
+          {"variant", report.variant},
+          {"backend", report.backend},
+          {"original", report.original},
+          {"requirements", report.requirements},
+          {"files", report.files}};
+}
+
+}  // namespace speedster::learner
