@@ -44,8 +44,10 @@ Command completion_command(std::vector<Command> others) {
             return [shell, others](Io& io) -> Result<ExitCode> {
               if (*shell != "bash")
                 return Error(ErrorKind::kUsage, "[usage] expected the shell bash, got \"" + *shell + "\"");
-              if (io.json) io.print({{"ok", true}, {"script", bash_script(others)}});
-              else io.out << bash_script(others);
+              if (io.json)
+                io.print({{"ok", true}, {"script", bash_script(others)}});
+              else
+                io.out << bash_script(others);
               return kOk;
             };
           }};

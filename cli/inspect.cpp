@@ -49,7 +49,8 @@ void say_signature(Io& io, const Signature& signature) {
     std::string text = describe(spec);
     for (const Axis& axis : spec.axes)
       if (axis.dynamic() && axis.min && axis.max)
-        text += ", " + (axis.name.empty() ? "?" : axis.name) + " " + std::to_string(*axis.min) + " to " + std::to_string(*axis.max);
+        text += ", " + (axis.name.empty() ? "?" : axis.name) + " " + std::to_string(*axis.min) + " to " +
+                std::to_string(*axis.max);
     return text;
   };
   for (const TensorSpec& input : signature.inputs) say_lines(io, "input", line(input));
@@ -72,16 +73,23 @@ Result<ExitCode> inspect_model(const fs::path& path, Io& io) {
   if (io.json) {
     Json files = Json::array();
     for (const fs::path& file : external) files.push_back(file.filename().string());
-    io.print({{"kind", "model"}, {"format", "onnx"}, {"path", path.string()}, {"opset", model.opset()}, {"sha256", digest},
-              {"weight_bytes", model.weight_bytes()}, {"external_files", files}, {"signature", to_json(signature)},
+    io.print({{"kind", "model"},
+              {"format", "onnx"},
+              {"path", path.string()},
+              {"opset", model.opset()},
+              {"sha256", digest},
+              {"weight_bytes", model.weight_bytes()},
+              {"external_files", files},
+              {"signature", to_json(signature)},
               {"operators", operators_json(operators)}});
     return kOk;
   }
   say_lines(io, "model", path.string());
   say_lines(io, "format", "ONNX, opset " + std::to_string(model.opset()));
   say_lines(io, "digest", digest);
-  say_lines(io, "weights", report::format_bytes(model.weight_bytes()) +
-                               (external.empty() ? "" : ", in " + std::to_string(external.size()) + " external files"));
+  say_lines(io, "weights",
+            report::format_bytes(model.weight_bytes()) +
+                (external.empty() ? "" : ", in " + std::to_string(external.size()) + " external files"));
   say_signature(io, signature);
   say_operators(io, operators);
   return kOk;
@@ -124,7 +132,8 @@ void say_variant(Io& io, const fs::path& folder, const package::Variant& variant
   if (!variant.techniques.empty()) line += "; " + join(variant.techniques, ", ");
   if (variant.kind == package::PayloadKind::kCode) line += "; the payload is code";
   say_lines(io, "variant", line);
-  if (const std::string unmet = here(variant, machine); !unmet.empty()) say_lines(io, "", "not on this machine: " + unmet);
+  if (const std::string unmet = here(variant, machine); !unmet.empty())
+    say_lines(io, "", "not on this machine: " + unmet);
   if (const Operators operators = payload_operators(folder, variant); !operators.empty()) say_operators(io, operators);
 }
 
@@ -140,8 +149,10 @@ Result<ExitCode> inspect_package(const fs::path& path, const InspectArguments& a
     SPEEDSTER_ASSIGN(const Report report, saved_report(path));
     if (!a.html.empty()) SPEEDSTER_TRY(write_file(a.html, report_html(report)));
     if (a.report) {
-      if (io.json) io.out << report_json(report) << '\n';
-      else io.out << io.out_terminal.fit(report_table(report, io.out_terminal.width, io.out_terminal.color));
+      if (io.json)
+        io.out << report_json(report) << '\n';
+      else
+        io.out << io.out_terminal.fit(report_table(report, io.out_terminal.width, io.out_terminal.color));
       return kOk;
     }
   }
@@ -156,13 +167,20 @@ Result<ExitCode> inspect_package(const fs::path& path, const InspectArguments& a
       for (const package::Variant& variant : entry.variants) variants.push_back(variant_json(path, variant, machine));
       entries[name] = {{"signature", to_json(entry.signature)}, {"variants", variants}, {"samples", entry.samples}};
     }
-    io.print({{"kind", "package"}, {"path", path.string()}, {"version", manifest.version}, {"speedster", manifest.speedster},
-              {"manifest_sha256", loaded.sha256}, {"files", manifest.files.size()}, {"bytes", bytes}, {"entries", entries},
+    io.print({{"kind", "package"},
+              {"path", path.string()},
+              {"version", manifest.version},
+              {"speedster", manifest.speedster},
+              {"manifest_sha256", loaded.sha256},
+              {"files", manifest.files.size()},
+              {"bytes", bytes},
+              {"entries", entries},
               {"provenance", manifest.provenance}});
     return kOk;
   }
   say_lines(io, "package", path.string());
-  say_lines(io, "written by", "Speedster " + manifest.speedster + ", manifest version " + std::to_string(manifest.version));
+  say_lines(io, "written by",
+            "Speedster " + manifest.speedster + ", manifest version " + std::to_string(manifest.version));
   say_lines(io, "manifest", loaded.sha256);
   say_lines(io, "files", std::to_string(manifest.files.size()) + ", " + report::format_bytes(bytes));
   for (const auto& [name, entry] : manifest.entries) {
@@ -181,10 +199,12 @@ Result<ExitCode> inspect_package(const fs::path& path, const InspectArguments& a
 
 Result<ExitCode> inspect(const InspectArguments& a, Io& io) {
   if (a.path.empty())
-    return Error(ErrorKind::kUsage, "[usage] expected a model or a package, got nothing; try speedster inspect MODEL.onnx");
+    return Error(ErrorKind::kUsage,
+                 "[usage] expected a model or a package, got nothing; try speedster inspect MODEL.onnx");
   std::error_code error;
   const fs::file_status status = fs::status(a.path, error);
-  if (!fs::exists(status)) return errno_error(error.value() != 0 ? error.value() : ENOENT, "inspect", "a model or a package", a.path);
+  if (!fs::exists(status))
+    return errno_error(error.value() != 0 ? error.value() : ENOENT, "inspect", "a model or a package", a.path);
   if (fs::is_directory(status)) return inspect_package(a.path, a, io);
   if (a.report || !a.html.empty())
     return Error(ErrorKind::kUsage, "[usage] expected a package with --report and --html, got the file " + a.path);
@@ -194,13 +214,15 @@ Result<ExitCode> inspect(const InspectArguments& a, Io& io) {
 }  // namespace
 
 Command inspect_command() {
-  return {"inspect", "Show what is in a model file or a package", [](CLI::App& app) -> Run {
-            auto a = std::make_shared<InspectArguments>();
-            app.add_option("path", a->path, "An ONNX file or a package")->type_name("PATH");
-            app.add_flag("--report", a->report, "Print the report of the search that made the package")->group(kOutputGroup);
-            app.add_option("--html", a->html, "Write that report as a page")->group(kOutputGroup)->type_name("FILE.html");
-            return [a](Io& io) { return inspect(*a, io); };
-          }};
+  return {
+      "inspect", "Show what is in a model file or a package", [](CLI::App& app) -> Run {
+        auto a = std::make_shared<InspectArguments>();
+        app.add_option("path", a->path, "An ONNX file or a package")->type_name("PATH");
+        app.add_flag("--report", a->report, "Print the report of the search that made the package")
+            ->group(kOutputGroup);
+        app.add_option("--html", a->html, "Write that report as a page")->group(kOutputGroup)->type_name("FILE.html");
+        return [a](Io& io) { return inspect(*a, io); };
+      }};
 }
 
 }  // namespace speedster::cli

@@ -13,7 +13,8 @@ std::shared_ptr<LoadArguments> declare_load_options(CLI::App& app) {
   in_group(app.add_option("--threads", a.threads, "Threads of one call; default: as judged"), "N");
   in_group(app.add_option("--variant", a.variant, "Fail instead of falling back to another variant"), "NAME");
   in_group(app.add_option("--manifest-sha256", a.manifest_sha256, "Fail if the package is another one"), "DIGEST");
-  in_group(app.add_option("--option", a.options, "A session option that overrides the variant's own")->allow_extra_args(false),
+  in_group(app.add_option("--option", a.options, "A session option that overrides the variant's own")
+               ->allow_extra_args(false),
            "KEY=VALUE");
   in_group(app.add_option("--vendor-library", a.vendor_library, "A backend's vendor library")->allow_extra_args(false),
            "BACKEND=PATH");

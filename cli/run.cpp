@@ -40,8 +40,9 @@ Result<std::vector<NamedTensor>> arrange(std::vector<NamedTensor> arrays, const 
   for (const TensorInfo& input : inputs) expected.push_back(describe(input));
   for (const NamedTensor& array : arrays)
     if (!learner.input_index(array.name))
-      return Error(ErrorKind::kBadInput, "[run] expected the inputs " + join(expected, "; ") + ", got \"" + array.name + "\" " +
-                                             std::string(name(array.tensor.dtype())) + " " + to_string(array.tensor.shape()));
+      return Error(ErrorKind::kBadInput, "[run] expected the inputs " + join(expected, "; ") + ", got \"" + array.name +
+                                             "\" " + std::string(name(array.tensor.dtype())) + " " +
+                                             to_string(array.tensor.shape()));
   return arrays;
 }
 
@@ -79,9 +80,9 @@ Result<NamedTensor> joined(const std::vector<std::vector<NamedTensor>>& calls, s
   for (const auto& outputs : calls) {
     Shape other = outputs[output].tensor.shape();
     if (other.empty() || other.size() != shape.size() || !std::equal(other.begin() + 1, other.end(), shape.begin() + 1))
-      return Error(ErrorKind::kUnsupported, "[run] expected calls whose outputs \"" + first.name + "\" can be joined, got " +
-                                                to_string(other) + " beside " + to_string(shape) +
-                                                "; try a file that holds one call");
+      return Error(ErrorKind::kUnsupported, "[run] expected calls whose outputs \"" + first.name +
+                                                "\" can be joined, got " + to_string(other) + " beside " +
+                                                to_string(shape) + "; try a file that holds one call");
     rows += other[0];
   }
   shape[0] = rows;
@@ -119,13 +120,18 @@ Result<std::vector<NamedTensor>> run_all(const Learner& learner, const std::vect
 Json output_json(const NamedTensor& output) {
   Json first = Json::array();
   const TensorView view = output.tensor.view();
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(view.count(), kShown); ++i) first.push_back(json_from_number(element(view, i)));
-  return {{"name", output.name}, {"dtype", std::string(name(view.dtype))}, {"shape", output.tensor.shape()}, {"first", first}};
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(view.count(), kShown); ++i)
+    first.push_back(json_from_number(element(view, i)));
+  return {{"name", output.name},
+          {"dtype", std::string(name(view.dtype))},
+          {"shape", output.tensor.shape()},
+          {"first", first}};
 }
 
 std::string output_line(const NamedTensor& output) {
   const TensorView view = output.tensor.view();
-  std::string line = report::printable(output.name) + " " + std::string(name(view.dtype)) + " " + to_string(view.shape) + ":";
+  std::string line =
+      report::printable(output.name) + " " + std::string(name(view.dtype)) + " " + to_string(view.shape) + ":";
   for (std::int64_t i = 0; i < std::min<std::int64_t>(view.count(), kShown); ++i)
     line += " " + report::format_number(element(view, i));
   return view.count() > static_cast<std::int64_t>(kShown) ? line + " …" : line;
@@ -133,7 +139,8 @@ std::string output_line(const NamedTensor& output) {
 
 Result<ExitCode> run(const RunArguments& a, Io& io) {
   if (a.package.empty() || a.data.empty())
-    return Error(ErrorKind::kUsage, "[usage] expected a package and --data, got less; try speedster run PACKAGE --data INPUTS.npz");
+    return Error(ErrorKind::kUsage,
+                 "[usage] expected a package and --data, got less; try speedster run PACKAGE --data INPUTS.npz");
   SPEEDSTER_ASSIGN(const LoadOptions options, load_options(*a.load, io));
   const double begin = now_seconds();
   SPEEDSTER_ASSIGN(const Learner learner, Learner::load(a.package, options));
@@ -149,8 +156,12 @@ Result<ExitCode> run(const RunArguments& a, Io& io) {
     SPEEDSTER_ASSIGN(const Json learner_json, parse_json(info, "run"));
     Json rows = Json::array();
     for (const NamedTensor& output : outputs) rows.push_back(output_json(output));
-    io.print({{"ok", true}, {"outputs", rows}, {"written", a.output}, {"load_seconds", loaded - begin},
-              {"run_seconds", seconds}, {"learner", learner_json}});
+    io.print({{"ok", true},
+              {"outputs", rows},
+              {"written", a.output},
+              {"load_seconds", loaded - begin},
+              {"run_seconds", seconds},
+              {"learner", learner_json}});
   } else if (a.output.empty()) {
     for (const NamedTensor& output : outputs) io.say(output_line(output));
   } else if (!io.quiet) {
@@ -168,7 +179,8 @@ Command run_command() {
             app.add_option("--data", a->data, "The inputs by name: npz, safetensors, or npy for a single input")
                 ->group(kSamplesGroup)
                 ->type_name("FILE");
-            app.add_option("-o,--output", a->output, "Write the outputs here; without it their first values are printed")
+            app.add_option("-o,--output", a->output,
+                           "Write the outputs here; without it their first values are printed")
                 ->group(kOutputGroup)
                 ->type_name("FILE.npz");
             a->load = declare_load_options(app);

@@ -1,10 +1,9 @@
 // `speedster toolchain`: vendors' Python packages in environments of their own.
 #include "toolchain/toolchain.h"
 
-#include <thread>
-
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "report/format.h"
 #include "report/text.h"
 
@@ -54,25 +53,11 @@ Result<ExitCode> list(Io& io) {
   for (const toolchain::Row& row : rows)
     io.say(report::pad(row.name, name) + report::pad(version_of(row), 12) +
            report::pad(row.installed ? report::format_bytes(row.environment.bytes) : report::kNothing, 10) +
-           report::printable(state_of(row)) + (row.summary.empty() ? "" : "  (" + report::printable(row.summary) + ")"));
+           report::printable(state_of(row)) +
+           (row.summary.empty() ? "" : "  (" + report::printable(row.summary) + ")"));
   if (rows.empty()) io.say("no toolchain recipes were found; SPEEDSTER_TOOLCHAIN_PATH names their folder");
   return kOk;
 }
-
-/// Raises a token when the flag of Ctrl-C rises.
-class TokenFollowsFlag {
- public:
-  TokenFollowsFlag(const std::atomic<bool>* flag, CancelToken token) {
-    if (flag == nullptr) return;
-    thread_ = std::jthread([flag, token](const std::stop_token& stop) {
-      while (!stop.stop_requested() && !*flag) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      if (*flag) token.cancel();
-    });
-  }
-
- private:
-  std::jthread thread_;
-};
 
 Result<ExitCode> install(const ToolchainArguments& a, Io& io) {
   const std::vector<std::string> names = a.all ? toolchain::list_recipes() : a.names;
@@ -84,7 +69,9 @@ Result<ExitCode> install(const ToolchainArguments& a, Io& io) {
   options.force = a.force;
   const TokenFollowsFlag follows(io.cancel, options.cancel);
   if (!io.quiet)
-    options.progress = [&](std::string_view line) { io.err << io.err_terminal.fit(report::printable(line)) << std::endl; };
+    options.progress = [&](std::string_view line) {
+      io.err << io.err_terminal.fit(report::printable(line)) << std::endl;
+    };
   Json installed = Json::array();
   for (const std::string& name : names) {
     SPEEDSTER_ASSIGN(const toolchain::Environment environment, toolchain::install(name, options));
@@ -124,7 +111,8 @@ Command toolchain_command() {
               if (install_app->parsed()) return install(*a, io);
               if (list_app->parsed()) return list(io);
               if (remove_app->parsed()) return remove(*a, io);
-              return Error(ErrorKind::kUsage, "[usage] expected install, list or remove, got nothing; try speedster toolchain list");
+              return Error(ErrorKind::kUsage,
+                           "[usage] expected install, list or remove, got nothing; try speedster toolchain list");
             };
           }};
 }

@@ -20,26 +20,31 @@ void print(const Json& result, Io& io) {
     if (found == result.end() || found->is_null()) return std::string(report::kNothing);
     return report::printable(found->is_string() ? found->get<std::string>() : to_text(*found));
   };
-  io.say("files     " + text("files") + " checked, " + number(result, "bytes", [](double b) { return report::format_bytes(static_cast<std::uint64_t>(b)); }));
+  io.say("files     " + text("files") + " checked, " +
+         number(result, "bytes", [](double b) { return report::format_bytes(static_cast<std::uint64_t>(b)); }));
   io.say("manifest  " + text("manifest_sha256"));
   io.say("variant   " + text("variant") + ", ran in " + text("precision"));
-  io.say("samples   " + text("samples") + " run, relative L2 " + number(result, "relative_l2", report::format_number) + " (limit " +
-         number(result, "limit", report::format_number) + "), cosine " + number(result, "cosine", report::format_number));
+  io.say("samples   " + text("samples") + " run, relative L2 " + number(result, "relative_l2", report::format_number) +
+         " (limit " + number(result, "limit", report::format_number) + "), cosine " +
+         number(result, "cosine", report::format_number));
   const auto seconds = [](double s) { return report::format_seconds(s); };
-  io.say("latency   " + number(result, "latency_seconds", seconds) + " here, " + number(result, "judged_latency_seconds", seconds) +
-         " when it was made");
+  io.say("latency   " + number(result, "latency_seconds", seconds) + " here, " +
+         number(result, "judged_latency_seconds", seconds) + " when it was made");
 }
 
 Result<ExitCode> run(const std::string& package, const LoadArguments& arguments, Io& io) {
-  if (package.empty()) return Error(ErrorKind::kUsage, "[usage] expected a package, got none; try speedster verify PACKAGE");
+  if (package.empty())
+    return Error(ErrorKind::kUsage, "[usage] expected a package, got none; try speedster verify PACKAGE");
   SPEEDSTER_ASSIGN(const LoadOptions options, load_options(arguments, io));
   std::string text;
   const Result<void> verified = verify(package, options, &text);
   const Result<Json> result = parse_json(text.empty() ? "{}" : text, "verify");
   // What was found out before a failure is worth seeing: the failure goes to stderr, the rest is the result.
   if (result && result->is_object() && !result->empty()) {
-    if (io.json) io.print(*result);
-    else print(*result, io);
+    if (io.json)
+      io.print(*result);
+    else
+      print(*result, io);
     if (verified) {
       io.say("ok        the package holds on this machine");
       return kOk;

@@ -1,0 +1,46 @@
+/// `speedster bench`: two packages or model files against each other, each fresh load in a child of its own, in
+/// interleaved rounds with the same threads and the same inputs.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "measure/race.h"
+#include "samples/store.h"
+
+namespace speedster::search {
+
+struct BenchRequest {
+  std::filesystem::path first, second;            ///< packages or ONNX files
+  std::optional<samples::SampleOptions> samples;  ///< absent = those of the first that is a package, else random ones
+  int threads = 0;                                ///< 0 = the cores that affinity and quota allow
+  int concurrency = 1;
+  std::optional<double> seconds;  ///< of wall time; absent = as many loads as the policy wants
+  std::uint64_t seed = 0;
+  CancelToken cancel;
+  Log log;
+};
+
+/// What one of the two turned out to be.
+struct BenchSide {
+  std::string path;
+  bool package = false;     ///< false: a model file, run by ONNX Runtime with all graph optimizations
+  Json info;                ///< what the learner says: variant, precision that ran, threads, vendor
+  double load_seconds = 0;  ///< median of the fresh loads
+  std::uint64_t peak_memory = 0;
+};
+
+struct BenchResult {
+  measure::Comparison comparison;  ///< speed-up of the first: time of the second over that of the first
+  BenchSide first, second;
+  std::size_t samples = 0;
+  std::string samples_from;  ///< for people: "samples of rec.speedster"
+  int threads = 0, concurrency = 1;
+};
+
+/// Kinds: bad input where the two have not the same inputs, and what loading and timing fail with.
+Result<BenchResult> bench(const BenchRequest& request);
+
+}  // namespace speedster::search
