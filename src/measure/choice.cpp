@@ -54,11 +54,12 @@ Choice choose(std::span<const Standing> finalists, const Standing& original, Var
     return compare_loads(candidate.logs, reference.logs, expected, policy);
   };
   // The original gives way to nobody who is not faster with confidence, whichever of the finalists it is.
-  const double alpha = original_alpha(policy, finalists.size());
+  const auto able = std::ranges::count_if(finalists, [](const Standing& one) { return one.entrant->may_win; });
+  const double alpha = original_alpha(policy, static_cast<std::size_t>(able));
   std::optional<std::size_t> fastest;
   std::vector<std::size_t> faster;
   for (std::size_t i = 0; i < finalists.size(); ++i) {
-    if (finalists[i].failed || finalists[i].logs.empty()) continue;
+    if (finalists[i].failed || finalists[i].logs.empty() || !finalists[i].entrant->may_win) continue;
     if (paired(original.logs, finalists[i].logs, expected).lower(alpha) <= 0) continue;
     faster.push_back(i);
     if (!fastest || test(finalists[i], finalists[*fastest]).behind.mean < 0) fastest = i;
@@ -89,7 +90,8 @@ Choice choose(std::span<const Standing> finalists, const Standing& original, Var
       relation = Relation::kEquivalent;
     else if (one.left_slower && relation == Relation::kUndecided)
       relation = Relation::kSlower;
-    choice.undecided = choice.undecided || (i < finalists.size() && !one.failed && relation == Relation::kUndecided);
+    choice.undecided = choice.undecided || (i < finalists.size() && !one.failed && one.entrant->may_win &&
+                                            relation == Relation::kUndecided);
     choice.relations.push_back(relation);
   }
   return choice;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "measure/choice.h"
 #include "measure/fresh_loads.h"
@@ -72,8 +73,9 @@ class Confirming {
   void leave_time_for_two_loads() {
     std::vector<Finalist*> open;
     for (Finalist& one : all_) open.push_back(&one);
-    std::ranges::stable_sort(open.begin(), open.end() - 1, {},
-                             [](const Finalist* one) { return one->timed.seat.call_seconds; });
+    std::ranges::stable_sort(open.begin(), open.end() - 1, {}, [](const Finalist* one) {
+      return std::pair(!one->entrant->may_win, one->timed.seat.call_seconds);
+    });
     std::vector<Timed*> active;
     for (Finalist* one : open) active.push_back(&one->timed);
     while (open.size() > 2 && !rounds_.fits(2 * loads_.least_seconds(active))) {
@@ -97,7 +99,7 @@ class Confirming {
     Finalist* leader = fastest_open_finalist();
     if (leader == nullptr || !original().open) return true;
     const Estimate gain = paired(original().timed.logs, leader->timed.logs, expected_difference());
-    if (gain.mean <= 0 || gain.lower(original_alpha(policy_, all_.size() - 1)) > 0) return true;
+    if (gain.mean <= 0 || gain.lower(alpha_against_original()) > 0) return true;
     for (Finalist& one : all_) one.open = &one == leader || &one == &original();
     active = {&leader->timed, &original().timed};
     alone_ = true;
@@ -107,7 +109,7 @@ class Confirming {
   Finalist* fastest_open_finalist() {
     Finalist* fastest = nullptr;
     for (Finalist& one : all_) {
-      if (!one.open || &one == &original()) continue;
+      if (!one.open || &one == &original() || !one.entrant->may_win) continue;
       if (fastest == nullptr || mean(one.timed.logs) < mean(fastest->timed.logs)) fastest = &one;
     }
     return fastest;
@@ -133,27 +135,41 @@ class Confirming {
     for (Finalist& one : all_) {
       if (!one.open) continue;
       ++open;
+      if (!one.entrant->may_win) continue;
       if (leader == nullptr || mean(one.timed.logs) < mean(leader->timed.logs)) leader = &one;
     }
     // Alone from the start (no finalists): it still gets its loads.
     if (all_.size() == 1) return loads_.complete() >= policy_.min_loads;
     for (Finalist& one : all_) {
-      if (!one.open || &one == leader) continue;
+      if (!one.open || &one == leader || !one.entrant->may_win) continue;
       const Contrast test = compare_loads(one.timed.logs, leader->timed.logs, expected_difference(), policy_);
       if (test.relation == Relation::kUndecided) continue;
-      // The original's ratio is printed: it stays until that is worth printing.
-      if (&one == &original() && test.relation == Relation::kSlower && !ratio_is_known(test.behind)) continue;
+      // The original stays until it is known to lose, and by how much.
+      const bool known = test.behind.lower(alpha_against_original()) > 0 && worth_printing(test.behind);
+      if (&one == &original() && test.relation == Relation::kSlower && !known) continue;
       one.open = false;
       one.left_slower = test.relation == Relation::kSlower;
+      --open;
+    }
+    // Without the original there is no ratio to make better.
+    for (Finalist& one : all_) {
+      if (!one.open || one.entrant->may_win) continue;
+      const Estimate ratio = paired(original().timed.logs, one.timed.logs, expected_difference());
+      if (original().open && !worth_printing(ratio)) continue;
+      one.open = false;
       --open;
     }
     return open <= 1;
   }
 
-  bool ratio_is_known(const Estimate& behind) const {
-    return behind.lower(original_alpha(policy_, all_.size() - 1)) > 0 &&
-           behind.upper(kTwoSided) - behind.mean <=
-               std::max(std::log1p(policy_.equivalence), kRatioShare * behind.mean);
+  double alpha_against_original() const {
+    const auto able = std::ranges::count_if(all_, [](const Finalist& one) { return one.entrant->may_win; });
+    return original_alpha(policy_, static_cast<std::size_t>(able - 1));
+  }
+
+  bool worth_printing(const Estimate& ratio) const {
+    return ratio.upper(kTwoSided) - ratio.mean <=
+           std::max(std::log1p(policy_.equivalence), kRatioShare * std::abs(ratio.mean));
   }
 
   Confirmation conclude() {
@@ -178,7 +194,10 @@ class Confirming {
             &all_[i] == &original() ? Interval{1, 1, 1} : ratio_interval(original().timed.logs, timed.logs, expected);
       }
       const bool wins = choice.winner ? i == *choice.winner : &all_[i] == &original();
-      row.verdict = row.error ? "failed" : wins ? "winner" : verdict(choice.relations[i]);
+      row.verdict = row.error                   ? "failed"
+                    : wins                      ? "winner"
+                    : !all_[i].entrant->may_win ? "excluded"
+                                                : verdict(choice.relations[i]);
       confirmation.rows.push_back(std::move(row));
     }
     confirmation.winner = choice.winner;

@@ -86,6 +86,9 @@ struct Entrant {
   double drop = 0, memory = 0, size = 0;
   // What is known of it already, so that no deadline is overrun by a first block or load; 0 = unknown.
   double call_seconds = 0, load_seconds = 0;
+  /// False: confirmed for its ratio to the original only (what a budget excludes, and what it would bring). It neither
+  /// leads nor wins, and a deadline leaves it out first.
+  bool may_win = true;
 };
 
 enum class RaceFate { kFinalist, kSlower, kFarSlower, kFailed, kNotReached };
@@ -120,7 +123,8 @@ struct ConfirmRow {
   std::vector<double> load_seconds;
   Interval speedup;  ///< time of the original over time of this one
   Interval latency;  ///< seconds
-  /// "winner", or what it is beside the winner: "slower", "equivalent", "undecided"; or "failed".
+  /// "winner", or what it is beside the winner: "slower", "equivalent", "undecided"; "excluded" if it may not win; or
+  /// "failed".
   std::string verdict;
   std::optional<Error> error;
   std::vector<double> calls;  ///< a bounded sample of single calls, for percentiles

@@ -173,6 +173,33 @@ TEST_F(ConfirmTest, FewAliveAtOnce) {
   EXPECT_LE(machine_.most_live, 2);
 }
 
+TEST_F(ConfirmTest, WhatTheBudgetExcludesIsTimedButNeitherLeadsNorWins) {
+  Entrant excluded = entrant("excluded", {.call_seconds = 0.01});
+  excluded.may_win = false;
+  const auto c = run(entrant("original", {.call_seconds = 0.04}),
+                     {entrant("a", {.call_seconds = 0.02}), entrant("b", {.call_seconds = 0.0201}), excluded});
+  ASSERT_TRUE(c.ok());
+  ASSERT_TRUE(c->winner);
+  EXPECT_LT(*c->winner, 2U);
+  // The two were compared with each other to the end, not left behind by a faster one that cannot win.
+  EXPECT_EQ(c->rows[1 - *c->winner].verdict, "equivalent");
+  EXPECT_GE(c->rows[1].loads.size(), 5U);
+  EXPECT_FALSE(c->undecided);
+  EXPECT_EQ(c->rows[2].verdict, "excluded");
+  EXPECT_NEAR(c->rows[2].speedup.value, 4, 0.1);
+  EXPECT_LT(c->rows[2].loads.size(), 12U);
+}
+
+TEST_F(ConfirmTest, OnlyExcludedOnesLeaveTheOriginal) {
+  Entrant excluded = entrant("excluded", {.call_seconds = 0.01});
+  excluded.may_win = false;
+  const auto c = run(entrant("original", {.call_seconds = 0.04}), {excluded});
+  ASSERT_TRUE(c.ok());
+  EXPECT_FALSE(c->winner);
+  EXPECT_FALSE(c->undecided);
+  EXPECT_EQ(c->rows[1].verdict, "winner");
+}
+
 TEST_F(ConfirmTest, CallsKeptAreBounded) {
   class Many final : public Runner {
    public:
