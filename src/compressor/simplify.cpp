@@ -102,8 +102,9 @@ Result<Simplification> simplify(onnx_model::OnnxModel& model) {
   // HardSwish came with opset 14; from 13 to 14 nothing in these models changes its meaning.
   const bool raisable = onnx_model::raise_opset(model, kHardSwishOpset).ok();
   Graph graph(model);
-  SPEEDSTER_ASSIGN(result.folded_after, fold_after_convolutions(graph));
+  // Activations first: the sum that begins a lone hard-sigmoid would go into the convolution before it.
   if (raisable) result.activations = fuse_hard_activations(graph);
+  SPEEDSTER_ASSIGN(result.folded_after, fold_after_convolutions(graph));
   SPEEDSTER_ASSIGN(result.folded_before, fold_before_convolutions(graph));
   SPEEDSTER_TRY(graph.finish());
   return result;
