@@ -126,6 +126,9 @@ Result<ExternalMetric> ExternalMetric::create(ExternalOptions options, std::vect
   const fs::path cwd = fs::current_path(error);
   if (error) return errno_error(error.value(), "accuracy", "a current folder", ".");
   options.directory = fs::absolute(options.directory);
+  // A file exists twice for a moment, once as it grows and once with its header.
+  SPEEDSTER_ASSIGN(const std::uint64_t free, free_space(options.directory));
+  options.bytes_per_run = std::min(options.bytes_per_run, free / 4);
   if (!options.labels.empty()) options.labels = fs::absolute(options.labels);
   ExternalMetric metric;
   metric.state_ = std::make_shared<State>(std::move(options), std::move(outputs), std::move(run));

@@ -28,7 +28,8 @@ struct ExternalOptions {
   std::filesystem::path labels;
   std::filesystem::path directory;  ///< of the files; they stay there only if the program fails
   std::size_t samples_per_run = 0;  ///< several runs give an interval; 0 = as many as bytes_per_run allows
-  std::uint64_t bytes_per_run = std::uint64_t{4} << 30U;  ///< of the outputs of both
+  /// Of the outputs of both, a quarter of the free disk at most: what is more is judged in several runs.
+  std::uint64_t bytes_per_run = std::uint64_t{4} << 30U;
 };
 
 /// The drop is the last line that the program prints. Over several runs it is their mean, weighted by samples: a metric

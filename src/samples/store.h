@@ -61,8 +61,8 @@ class SampleStore {
 ///
 /// An array of an input's own rank is cut along axis 0 into batches (samples/batch.h says which axis a batch becomes
 /// and how large it is; rows that do not fill the last one are dropped and noted). One axis more: axis 0 counts samples
-/// and goes away. NAME.0, NAME.1, … and the files of a folder are one sample each, as they are. Errors (bad input) list
-/// the model's inputs and the numpy lines that write a valid file.
+/// and goes away. NAME.0, NAME.1, … and the files of a folder, in the order of their names, are one sample each, as
+/// they are. Errors (bad input) list the model's inputs and the numpy lines that write a valid file.
 Result<SampleStore> build_store(const SampleOptions& options, const Signature& signature,
                                 const std::filesystem::path& directory);
 
