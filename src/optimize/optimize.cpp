@@ -9,6 +9,7 @@
 #include "job/job.h"
 #include "onnx/model.h"
 #include "optimize/save.h"
+#include "package/writer.h"
 #include "search/search.h"
 #include "toolchain/toolchain.h"
 
@@ -155,6 +156,8 @@ class Optimization {
 
   Result<Report> run() {
     SPEEDSTER_TRY(validate(request_));
+    // A target that cannot be written is said now, not after the search.
+    if (!request_.output.empty()) SPEEDSTER_TRY(package::PackageWriter::create(request_.output));
     begin();
     SPEEDSTER_TRY(open_model());
     SPEEDSTER_TRY(open_samples());
