@@ -68,7 +68,6 @@ class Page {
     io_.say(io_.out_terminal.color ? "\x1b[1m" + text + "\x1b[0m" : text);
   }
   void line(const std::string& label, const std::string& text) {
-    constexpr int kIndent = 2, kLabel = 16;
     std::string shown = report::pad(report::printable(label), kLabel);
     for (const std::string& piece :
          report::wrap(report::printable(text), std::max(30, io_.out_terminal.width - kIndent - kLabel))) {
@@ -76,8 +75,11 @@ class Page {
       shown = std::string(kLabel, ' ');
     }
   }
+  /// Never broken: paths are there to be copied.
+  void path(const std::string& text) { io_.say(std::string(kIndent + kLabel, ' ') + report::printable(text)); }
 
  private:
+  static constexpr int kIndent = 2, kLabel = 16;
   Io& io_;
   bool first_ = true;
 };
@@ -88,7 +90,7 @@ void say_backend(Page& page, const BackendState& backend) {
     if (!backend.version.empty()) text += ", " + backend.version;
     if (!backend.precisions.empty()) text += ", " + join(backend.precisions, " ");
     page.line(backend.name, text);
-    if (!backend.library.empty()) page.line("", backend.library + " (" + backend.source + ")");
+    if (!backend.library.empty()) page.path(backend.library + " (" + backend.source + ")");
   } else {
     page.line(backend.name, "not usable: " + (backend.reason.empty() ? "no reason given" : backend.reason));
     if (!backend.remedy.empty()) page.line("", "to mend it: " + backend.remedy);

@@ -75,12 +75,6 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   auto owned = std::make_shared<OptimizeArguments>();
   OptimizeArguments& a = *owned;
   app.add_option("model", a.model, "The model: an ONNX file")->type_name("MODEL.onnx");
-  app.add_option("-o,--package", a.package, "Where the package goes; without it nothing is saved")
-      ->group(kOutputGroup)
-      ->type_name("PACKAGE");
-  app.add_option("--report", a.report, "Also write the report as JSON")->group(kOutputGroup)->type_name("FILE.json");
-  app.add_option("--html", a.html, "Also write the report as a page")->group(kOutputGroup)->type_name("FILE.html");
-
   app.add_option("--data", a.data, "npz, npy, safetensors, a folder with a file a sample, or random[:SEED]")
       ->group(kSamplesGroup)
       ->type_name("SAMPLES");
@@ -154,6 +148,12 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
       ->type_name("SIZE");
   app.add_option("--seed", a.seed, "Fixes sample order and random choices")->group(kBoundsGroup)->type_name("N");
   app.add_flag("--no-cache", a.no_cache, "Neither read nor write cached steps")->group(kBoundsGroup);
+
+  app.add_option("-o,--package", a.package, "Where the package goes; without it nothing is saved")
+      ->group(kOutputGroup)
+      ->type_name("PACKAGE");
+  app.add_option("--report", a.report, "Also write the report as JSON")->group(kOutputGroup)->type_name("FILE.json");
+  app.add_option("--html", a.html, "Also write the report as a page")->group(kOutputGroup)->type_name("FILE.html");
   return owned;
 }
 
