@@ -45,6 +45,7 @@ std::int32_t kind_of(OrtErrorCode code, std::string_view message) {
   const auto says = [&](std::string_view words) { return message.find(words) != std::string_view::npos; };
   if (says("bad_alloc") || says("Failed to allocate memory")) return SP_MEMORY;
   // Operators without a kernel or a definition come as a general failure.
+  if (says("invalid model") || says("Initializer '")) return SP_INVALID;
   if (says("is not a registered function/op") || says("Could not find an implementation") || says("not supported yet"))
     return SP_UNSUPPORTED;
   switch (code) {
@@ -72,11 +73,13 @@ Api::Api(const std::string& library) : library_(library, kWho) {
                                               " at " + library + "; try speedster toolchain install onnxruntime");
 }
 
-void Api::fail(OrtStatus* status, const std::string& what) const {
+void Api::fail(OrtStatus* status, std::string_view what, std::string_view name) const {
   const OrtErrorCode code = api_->GetErrorCode(status);
   const std::string message = api_->GetErrorMessage(status);
   api_->ReleaseStatus(status);
-  throw plugin::Failure(kind_of(code, message), "[onnxruntime] expected " + what + ", got: " + message, code);
+  std::string expected(what);
+  if (!name.empty()) expected += " '" + std::string(name) + "'";
+  throw plugin::Failure(kind_of(code, message), "[onnxruntime] expected " + expected + ", got: " + message, code);
 }
 
 std::optional<DLDataType> to_dtype(ONNXTensorElementDataType type) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "support/library.h"
 
@@ -24,14 +25,14 @@ class Api {
   const std::string& version() const { return version_; }
   const std::string& path() const { return library_.path(); }
 
-  /// Throws a Failure for a status that is not success, and releases it. `what` completes "expected …".
-  void check(OrtStatus* status, const std::string& what) const {
+  /// Throws a Failure for a status that is not success, and releases it. "expected WHAT 'NAME', got: …".
+  void check(OrtStatus* status, std::string_view what, std::string_view name = {}) const {
     if (status != nullptr) [[unlikely]]
-      fail(status, what);
+      fail(status, what, name);
   }
 
  private:
-  [[noreturn]] void fail(OrtStatus* status, const std::string& what) const;
+  [[noreturn]] void fail(OrtStatus* status, std::string_view what, std::string_view name) const;
 
   plugin::Library library_;
   const OrtApi* api_ = nullptr;

@@ -16,15 +16,15 @@ namespace fs = std::filesystem;
 /// Initializers above this many bytes go to a file beside the optimized graph, which keeps it below protobuf's 2 GiB.
 constexpr const char* kExternalAbove = "1024";
 
-std::vector<std::string> write_optimized(const Runtime& runtime, const std::string& model,
-                                         const plugin::OptionValues& options, const fs::path& directory,
+std::vector<std::string> write_optimized(const Runtime& runtime, const plugin::CompileRequest& request,
                                          std::uint64_t weight_bytes) {
   const Api& api = runtime.api();
+  const std::string& asked = request.options.text("optimization");
   // Above "extended" nodes are laid out for one processor.
-  const std::string level = options.text("optimization") == "all" ? "extended" : options.text("optimization");
+  const std::string level = asked == "all" ? "extended" : asked;
   const Owned<OrtSessionOptions> session_options = new_session_options(api, level);
   OrtSessionOptions* raw = session_options.get();
-  const std::string file = (directory / "model.onnx").string();
+  const std::string file = (fs::path(request.directory) / "model.onnx").string();
   api.check(api->SetOptimizedModelFilePath(raw, file.c_str()), "a place for the optimized graph");
   api.check(api->SetIntraOpNumThreads(raw, 1), "a number of threads");
   std::vector<std::string> files = {"model.onnx"};
@@ -37,23 +37,20 @@ std::vector<std::string> write_optimized(const Runtime& runtime, const std::stri
               "a bound for weights");
     files.emplace_back("weights.bin");
   }
-  new_session(runtime, model, raw);
+  new_session(runtime, request.model, raw);
   return files;
 }
 
 }  // namespace
 
-std::string compile(const Runtime& runtime, const std::string& model, const std::string& format,
-                    const plugin::OptionValues& options, const std::string& directory, const sp_token* token) {
-  if (format != "onnx")
+std::string compile(const Runtime& runtime, const plugin::CompileRequest& request) {
+  if (!request.format.empty() && request.format != "onnx")
     throw Failure(SP_UNSUPPORTED,
-                  "[onnxruntime] expected format onnx, got '" + format + "'; try to convert the model first");
-  const plugin::OnnxScan scan = plugin::scan_onnx(model, kWho);
-  const bool optimized = options.flag("optimized");
-  const std::vector<std::string> files = optimized
-                                             ? write_optimized(runtime, model, options, directory, scan.weight_bytes)
-                                             : plugin::copy_onnx(model, scan, directory, kWho);
-  if (plugin::token_cancelled(token)) throw Failure(SP_CANCELLED, "[onnxruntime] cancelled");
+                  "[onnxruntime] expected format onnx, got '" + request.format + "'; try to convert the model first");
+  const plugin::OnnxScan scan = plugin::scan_onnx(request.model, kWho);
+  const bool optimized = request.options.flag("optimized");
+  const std::vector<std::string> files = optimized ? write_optimized(runtime, request, scan.weight_bytes)
+                                                   : plugin::copy_onnx(request.model, scan, request.directory, kWho);
   plugin::JsonWriter json;
   json.object().array("files");
   for (const std::string& file : files) json.item(std::string_view(file));

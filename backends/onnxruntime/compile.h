@@ -4,12 +4,12 @@
 #include <string>
 
 #include "onnxruntime/session.h"
+#include "support/vendor_table.h"
 
 namespace speedster::onnxruntime {
 
 /// Copies the model with its external data, or writes the graph as the vendor optimized it. Returns the answer's JSON.
-std::string compile(const Runtime& runtime, const std::string& model, const std::string& format,
-                    const plugin::OptionValues& options, const std::string& directory, const sp_token* token);
+std::string compile(const Runtime& runtime, const plugin::CompileRequest& request);
 
 /// Executes the model on zeros if nobody executed it yet, so that its profile can tell the precision. Axes without an
 /// extent are tried at several; a model that accepts none of them stays "unknown".

@@ -71,6 +71,30 @@ void add_types(const json& args, const char* key, std::vector<std::string>& type
     for (const auto& [type, shape] : tensor.items()) types.push_back(type);
 }
 
+std::vector<ProfiledNode> parse(const std::string& text) {
+  std::vector<ProfiledNode> nodes;
+  std::map<std::string, std::size_t> index;
+  for (const json& event : json::parse(text)) {
+    if (event.value("cat", "") != "Node" || !event.contains("args")) continue;
+    std::string name = event.value("name", "");
+    if (!name.ends_with(kKernelSuffix)) continue;
+    name.resize(name.size() - kKernelSuffix.size());
+    const auto [place, fresh] = index.emplace(name, nodes.size());
+    if (fresh) {
+      ProfiledNode node;
+      node.name = name;
+      node.op = event["args"].value("op_name", "");
+      add_types(event["args"], "input_type_shape", node.types);
+      add_types(event["args"], "output_type_shape", node.types);
+      nodes.push_back(std::move(node));
+    }
+    ProfiledNode& node = nodes[place->second];
+    ++node.calls;
+    node.microseconds += event.value("dur", std::int64_t{0});
+  }
+  return nodes;
+}
+
 }  // namespace
 
 ProfileFile::ProfileFile(const std::string& scratch) {
@@ -106,30 +130,11 @@ std::vector<ProfiledNode> ProfileFile::read() const {
   if (fd_ < 0 || ::fstat(fd_, &status) != 0 || static_cast<std::uint64_t>(status.st_size) > kProfileLimit) return {};
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   if (::pread(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) return {};
-  const json events = json::parse(text, nullptr, false);
-  if (!events.is_array()) return {};
-
-  std::vector<ProfiledNode> nodes;
-  std::map<std::string, std::size_t> index;
-  for (const json& event : events) {
-    if (event.value("cat", "") != "Node" || !event.contains("args")) continue;
-    std::string name = event.value("name", "");
-    if (!name.ends_with(kKernelSuffix)) continue;
-    name.resize(name.size() - kKernelSuffix.size());
-    const auto [place, fresh] = index.emplace(name, nodes.size());
-    if (fresh) {
-      ProfiledNode node;
-      node.name = name;
-      node.op = event["args"].value("op_name", "");
-      add_types(event["args"], "input_type_shape", node.types);
-      add_types(event["args"], "output_type_shape", node.types);
-      nodes.push_back(std::move(node));
-    }
-    ProfiledNode& node = nodes[place->second];
-    ++node.calls;
-    node.microseconds += event.value("dur", std::int64_t{0});
+  try {
+    return parse(text);
+  } catch (const json::exception&) {
+    return {};  // a profile in another form tells nothing, but fails no execution
   }
-  return nodes;
 }
 
 plugin::PrecisionTally tally(const std::vector<ProfiledNode>& nodes) {

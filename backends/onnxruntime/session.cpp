@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "support/fault.h"
-
 namespace speedster::onnxruntime {
 
 namespace {
@@ -89,8 +87,7 @@ Owned<OrtSessionOptions> new_session_options(const Api& api, const std::string& 
 Owned<OrtSession> new_session(const Runtime& runtime, const fs::path& model, const OrtSessionOptions* options) {
   const Api& api = runtime.api();
   OrtSession* session = nullptr;
-  api.check(api->CreateSession(runtime.env(), model.c_str(), options, &session),
-            "a model that loads (" + model.string() + ")");
+  api.check(api->CreateSession(runtime.env(), model.c_str(), options, &session), "a model that loads", model.native());
   return own(session, api->ReleaseSession);
 }
 

@@ -42,9 +42,7 @@ class Session {
   const sp_signature* signature() const { return signature_->get(); }
   OrtMemoryInfo* memory() const { return memory_.get(); }
   OrtAllocator* allocator() const { return allocator_; }
-
   plugin::ShapeMemory& shapes() { return *shapes_; }
-
   /// Runs `execution`; the first that succeeds runs alone and ends the profile.
   template <typename Execution>
   void first_alone(Execution&& execution) {
@@ -79,7 +77,6 @@ class Session {
   Owned<OrtMemoryInfo> memory_ = nothing<OrtMemoryInfo>();
   OrtAllocator* allocator_ = nullptr;  // the library's own, never released
   std::unique_ptr<plugin::SignatureStorage> signature_;
-
   std::unique_ptr<plugin::ShapeMemory> shapes_;
 
   std::atomic<bool> profiling_{false};

@@ -51,7 +51,7 @@ std::string dotted(std::string_view build) {
 }  // namespace
 
 Api::Api(const std::string& library) : library_(library, kWho) {
-#define X(name) library_.find(reinterpret_cast<void (*&)()>(this->name), #name);
+#define X(name) library_.find(this->name, #name);
   SPEEDSTER_OPENVINO_FUNCTIONS(X)
 #undef X
   last_error_ = library_.optional<std::remove_pointer_t<decltype(last_error_)>>("ov_get_last_err_msg");
@@ -78,7 +78,7 @@ void Api::check_numbering() const {
   }
 }
 
-void Api::fail(ov_status_e status, const std::string& what) const {
+void Api::fail(ov_status_e status, std::string_view what, std::string_view name) const {
   std::string message = ov_get_error_info(status);
   if (last_error_ != nullptr) {
     if (const char* last = last_error_(); last != nullptr) {
@@ -86,7 +86,9 @@ void Api::fail(ov_status_e status, const std::string& what) const {
       ov_free(last);
     }
   }
-  throw plugin::Failure(kind_of(status, message), "[openvino] expected " + what + ", got: " + message, status);
+  std::string expected(what);
+  if (!name.empty()) expected += " '" + std::string(name) + "'";
+  throw plugin::Failure(kind_of(status, message), "[openvino] expected " + expected + ", got: " + message, status);
 }
 
 ov_compiled_model_t* Api::compile(const ov_core_t* core, const std::string& path,
@@ -104,7 +106,7 @@ ov_compiled_model_t* Api::compile(const ov_core_t* core, const std::string& path
   check(ov_core_compile_model_from_file(core, path.c_str(), "CPU", 2 * properties.size(), &compiled, a[0], a[1], a[2],
                                         a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14],
                                         a[15], a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23]),
-        "a model that compiles (" + path + ")");
+        "a model that compiles", path);
   return compiled;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/library.h"
@@ -43,6 +44,8 @@ inline constexpr const char* kWho = "openvino";
   X(ov_infer_request_set_tensor_by_const_port) \
   X(ov_infer_request_get_tensor_by_const_port) \
   X(ov_infer_request_infer)                    \
+  X(ov_infer_request_start_async)              \
+  X(ov_infer_request_wait)                     \
   X(ov_infer_request_cancel)                   \
   X(ov_infer_request_get_profiling_info)       \
   X(ov_profiling_info_list_free)               \
@@ -70,12 +73,12 @@ class Api {
   SPEEDSTER_OPENVINO_FUNCTIONS(X)
 #undef X
 
-  /// Throws a Failure for a status that is not OK. `what` completes "expected …".
-  void check(ov_status_e status, const std::string& what) const {
+  /// Throws a Failure for a status that is not OK. "expected WHAT 'NAME', got: …".
+  void check(ov_status_e status, std::string_view what, std::string_view name = {}) const {
     if (status != ov_status_e::OK) [[unlikely]]
-      fail(status, what);
+      fail(status, what, name);
   }
-  [[noreturn]] void fail(ov_status_e status, const std::string& what) const;
+  [[noreturn]] void fail(ov_status_e status, std::string_view what, std::string_view name) const;
   /// Reads and compiles a model for the CPU. At most kMaxProperties properties.
   ov_compiled_model_t* compile(const ov_core_t* core, const std::string& path,
                                const std::vector<Property>& properties) const;

@@ -63,6 +63,7 @@ std::string describe() {
   description.precisions = kPrecisions;
   description.dtypes = {"float32", "float64", "float16", "bfloat16", "int8",   "int16", "int32",
                         "int64",   "uint8",   "uint16",  "uint32",   "uint64", "bool"};
+  description.narrow = {{"int64", "int32"}};
   description.vendor = {{kWho, {"libopenvino_c.so.*", "libopenvino_c.so"}, {"openvino/libs"}, kWho, "2026.0", true}};
   return plugin::describe_json(description, option_table());
 }

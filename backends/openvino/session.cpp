@@ -31,6 +31,7 @@ Artifact inspect_onnx(const fs::path& path) {
   Artifact artifact{path,        "onnx",      {path.filename().string()}, plugin::shapes_depend_on_values(scan),
                     scan.inputs, scan.outputs};
   artifact.files.insert(artifact.files.end(), scan.external_files.begin(), scan.external_files.end());
+  artifact.axes = scan.axes;
   artifact.weight_bytes = scan.weight_bytes;
   if (scan.operators.contains("DequantizeLinear")) artifact.rounded.insert("int8");
   if (scan.weight_elements.contains(kOnnxFloat16)) artifact.rounded.insert("f16");
@@ -217,6 +218,9 @@ plugin::TensorSpec Session::describe_port(const ov_output_const_port_t* port, co
     bounded |= !fixed && (extent.min > 0 || extent.max >= 0);
   }
   api.ov_partial_shape_free(&shape);
+  if (const auto axes = artifact_.axes.find(name);
+      axes != artifact_.axes.end() && axes->second.size() == spec.shape.size())
+    spec.axes = axes->second;
   if (bounded) {
     spec.opt = spec.min;
   } else {

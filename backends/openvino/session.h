@@ -1,6 +1,7 @@
 /// A loaded model: one compiled model that all contexts share, its ports and signature.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -31,11 +32,12 @@ class Runtime {
 /// What is told of the artifact without the vendor.
 struct Artifact {
   std::filesystem::path path;
-  std::string format;                        ///< "onnx", "openvino-ir"
-  std::vector<std::string> files;            ///< relative to its folder
-  std::vector<bool> value_dependent;         ///< for each output
-  std::vector<std::string> inputs, outputs;  ///< names in order, where the format gives them
-  std::set<std::string> rounded;             ///< "int8", "f16", "bf16": kinds that stored weights were rounded to
+  std::string format;                                    ///< "onnx", "openvino-ir"
+  std::vector<std::string> files;                        ///< relative to its folder
+  std::vector<bool> value_dependent;                     ///< for each output
+  std::vector<std::string> inputs, outputs;              ///< names in order, where the format gives them
+  std::map<std::string, std::vector<std::string>> axes;  ///< symbolic axes by name of the input or output
+  std::set<std::string> rounded;  ///< "int8", "f16", "bf16": kinds that stored weights were rounded to
   std::uint64_t weight_bytes = 0;
 };
 /// Looks at the file, refuses what is broken or cannot be run. `format` empty: told from the content.

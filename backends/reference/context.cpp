@@ -104,6 +104,8 @@ void Context::bind_output(std::uint32_t index, const DLTensor* tensor, std::uint
 
 void Context::execute(const sp_run* run_request) {
   const auto request = plugin::RunRequest::from(run_request, kWho);
+  // The callback of an asynchronous execution may start the next one: on its own thread there is nothing to wait for.
+  if (worker_.get_id() == std::this_thread::get_id()) worker_.detach();
   if (worker_.joinable()) worker_.join();
   cancel_.begin();  // here and not in the worker: a cancel right after an asynchronous execute has something to end
   if (request.done == nullptr) return run(request.token);

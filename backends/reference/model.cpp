@@ -25,7 +25,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-/// All operators without a kernel at once, so that one look tells what is missing.
+}  // namespace
+
 void require_kernels(const OnnxFile& file) {
   std::set<std::string> missing;
   for (const auto& node : file.nodes) {
@@ -37,8 +38,6 @@ void require_kernels(const OnnxFile& file) {
     throw Failure(SP_UNSUPPORTED, "[reference] expected operators with a kernel, got " + plugin::detail::join(missing) +
                                       "; try another backend");
 }
-
-}  // namespace
 
 Model::Model(const std::filesystem::path& path, const plugin::OptionValues& options, const Poll& poll)
     : precision_(parse_precision(options.text("precision"))),

@@ -32,6 +32,9 @@ struct Entry {
 /// The precision that floating-point results are rounded to after each node.
 enum class Precision { kFloat32, kBFloat16, kFloat16 };
 
+/// SP_UNSUPPORTED where operators have no kernel; all are named at once, so that one look tells what is missing.
+void require_kernels(const OnnxFile& file);
+
 class Model {
  public:
   /// SP_UNSUPPORTED: operators without a kernel (all are named) and strings; SP_INVALID: what contradicts itself.

@@ -88,6 +88,7 @@ sp_error* compile(sp_instance* instance, const char* model, const char* format, 
     take_time(values.integer("compile_delay_ms"), poll);
     const fs::path source(model), target(directory);
     const OnnxFile file = read_onnx(source, false);
+    require_kernels(file);
     std::error_code failed;
     fs::create_directories(target, failed);
     if (failed)

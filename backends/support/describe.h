@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/json.h"
@@ -23,6 +24,8 @@ struct Description {
   std::string name;
   std::vector<std::string> formats, precisions, dtypes;
   std::vector<VendorDescription> vendor;  ///< none or one
+  /// dtypes that the vendor takes and gives but computes in a shorter one: {"int64", "int32"}
+  std::vector<std::pair<std::string, std::string>> narrow;
 };
 
 inline std::string describe_json(const Description& description, const OptionTable& options) {
@@ -37,6 +40,11 @@ inline std::string describe_json(const Description& description, const OptionTab
   list("precisions", description.precisions);
   options.describe(json);
   list("dtypes", description.dtypes);
+  if (!description.narrow.empty()) {
+    json.object("narrow");
+    for (const auto& [dtype, computed] : description.narrow) json.field(dtype, std::string_view(computed));
+    json.end();
+  }
   for (const auto& vendor : description.vendor) {
     json.object("vendor").field("name", std::string_view(vendor.name));
     list("file_patterns", vendor.file_patterns);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "support/error.h"
@@ -19,6 +20,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMaxDepth = 64;
+constexpr std::uint64_t kMostBits = std::uint64_t{1} << 62U;
+
+/// Bits of an element by TensorProto.DataType; 0 for strings and types that we do not know.
+unsigned bits_of(int type) {
+  static constexpr std::uint8_t kBits[] = {0,  32, 8,  8,   16, 16, 32, 64, 0, 8, 16, 64,
+                                           32, 64, 64, 128, 16, 8,  8,  8,  8, 4, 4,  4};
+  return type >= 0 && type < static_cast<int>(std::size(kBits)) ? kBits[type] : 0;
+}
 
 class MappedModel {
  public:
@@ -100,11 +109,28 @@ class Scanner {
     }
   }
 
-  std::string_view name_of(std::string_view value_info) const {
-    std::string_view name;
-    each(value_info, [&](unsigned field, std::string_view payload, std::uint64_t) {
+  /// Name and symbolic axes of a ValueInfoProto.
+  std::string value_info(std::string_view bytes) {
+    std::string name;
+    std::vector<std::string> axes;
+    const auto nested = [&](std::string_view message, unsigned wanted, auto&& visit) {
+      each(message, [&](unsigned field, std::string_view payload, std::uint64_t) {
+        if (field == wanted) visit(payload);
+      });
+    };
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
       if (field == 1) name = payload;
+      if (field != 2) return;
+      nested(payload, 1, [&](std::string_view tensor) {       // TypeProto.tensor_type
+        nested(tensor, 2, [&](std::string_view shape) {       // Tensor.shape
+          nested(shape, 1, [&](std::string_view dimension) {  // TensorShapeProto.dim
+            std::string& axis = axes.emplace_back();
+            nested(dimension, 2, [&](std::string_view symbol) { axis = symbol; });
+          });
+        });
+      });
     });
+    scan_.axes.emplace(name, std::move(axes));
     return name;
   }
 
@@ -125,10 +151,10 @@ class Scanner {
           break;
         }
         case 11:
-          if (main) inputs.emplace_back(name_of(payload));
+          if (main) inputs.push_back(value_info(payload));
           break;
         case 12:
-          if (main) scan_.outputs.emplace_back(name_of(payload));
+          if (main) scan_.outputs.push_back(value_info(payload));
           break;
         case 15:
           each(payload, [&](unsigned part, std::string_view values, std::uint64_t) {
@@ -142,6 +168,48 @@ class Scanner {
     });
     for (std::string& input : inputs)
       if (!scan_.initializers.contains(input)) scan_.inputs.push_back(std::move(input));
+    if (main) sort_nodes();
+  }
+
+  /// Puts each node after those that feed it (the specification asks for that order, not every exporter keeps it).
+  void sort_nodes() {
+    std::map<std::string_view, std::size_t> makers;
+    for (std::size_t i = 0; i < scan_.nodes.size(); ++i)
+      for (const std::string& output : scan_.nodes[i].outputs)
+        if (!output.empty()) makers.emplace(output, i);
+    const std::set<std::string_view> given = [&] {
+      std::set<std::string_view> names(scan_.inputs.begin(), scan_.inputs.end());
+      names.insert(scan_.initializers.begin(), scan_.initializers.end());
+      return names;
+    }();
+    const auto require_value = [&](const std::string& name) {
+      if (!given.contains(name) && !makers.contains(name)) corrupt("values that are defined ('" + name + "' is not)");
+    };
+    std::vector<std::vector<std::size_t>> readers(scan_.nodes.size());
+    std::vector<std::size_t> missing(scan_.nodes.size(), 0);
+    for (std::size_t i = 0; i < scan_.nodes.size(); ++i) {
+      for (const std::string& input : scan_.nodes[i].inputs) {
+        if (input.empty()) continue;
+        require_value(input);
+        if (const auto maker = makers.find(input); maker != makers.end() && !given.contains(input)) {
+          readers[maker->second].push_back(i);
+          ++missing[i];
+        }
+      }
+    }
+    for (const std::string& output : scan_.outputs) require_value(output);
+
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < missing.size(); ++i)
+      if (missing[i] == 0) order.push_back(i);
+    for (std::size_t next = 0; next < order.size(); ++next)
+      for (const std::size_t reader : readers[order[next]])
+        if (--missing[reader] == 0) order.push_back(reader);
+    if (order.size() != scan_.nodes.size()) corrupt("no node that waits for its own result");
+    std::vector<OnnxNode> sorted;
+    sorted.reserve(order.size());
+    for (const std::size_t i : order) sorted.push_back(std::move(scan_.nodes[i]));
+    scan_.nodes = std::move(sorted);
   }
 
   void function(std::string_view bytes) {
@@ -181,6 +249,8 @@ class Scanner {
     std::map<std::string, std::string, std::less<>> external;
     std::uint64_t elements = 1;
     std::uint64_t inside = 0;
+    std::uint64_t raw = 0;
+    bool has_raw = false;
     int type = 0;
     const auto multiply = [&](std::uint64_t extent) {
       if (static_cast<std::int64_t>(extent) < 0 || __builtin_mul_overflow(elements, extent, &elements))
@@ -194,10 +264,13 @@ class Scanner {
           break;
         case 2: type = static_cast<int>(number); break;
         case 8: name = payload; break;
+        case 9:
+          has_raw = true;
+          raw = payload.size();
+          [[fallthrough]];
         case 4:
         case 5:
         case 7:
-        case 9:
         case 10:
         case 11: inside += payload.size(); break;
         case 13: {
@@ -212,6 +285,13 @@ class Scanner {
         default: break;
       }
     });
+    const unsigned bits = bits_of(type);
+    std::uint64_t wanted = 0;
+    if (bits > 0 && (__builtin_mul_overflow(elements, std::uint64_t{bits}, &wanted) || wanted > kMostBits))
+      corrupt("tensors of a possible size");
+    if (has_raw && bits > 0 && raw != (wanted + 7) / 8)
+      corrupt("as many bytes as the shape of tensor '" + name + "' asks for (" + std::to_string((wanted + 7) / 8) +
+              ", got " + std::to_string(raw) + ")");
     scan_.weight_elements[type] += elements;
     scan_.weight_bytes += inside;
     if (!external.empty()) check_external(name, external);

@@ -20,6 +20,7 @@ struct OnnxNode {
 struct OnnxScan {
   std::vector<OnnxNode> nodes;               ///< of the main graph, in order
   std::vector<std::string> inputs, outputs;  ///< of the main graph; inputs without those that an initializer fills
+  std::map<std::string, std::vector<std::string>> axes;  ///< symbolic names by input or output, "" where none
   std::set<std::string> initializers;
   std::set<std::string> operators;               ///< "Conv", "com.microsoft.QGemm": of all graphs and functions
   std::map<int, std::uint64_t> weight_elements;  ///< by ONNX data type, all graphs
@@ -27,8 +28,9 @@ struct OnnxScan {
   std::set<std::string> external_files;          ///< relative to the model's folder, each there and long enough
 };
 
-/// Failures: SP_NOT_FOUND (the file, an external file), SP_INVALID (not ONNX, truncated, an external file outside the
-/// model's folder or too short), SP_MEMORY.
+/// Failures: SP_NOT_FOUND (the file, an external file), SP_INVALID (not ONNX, truncated, values that nobody defines, a
+/// cycle, tensors whose data contradict their shape, an external file outside the model's folder or too short),
+/// SP_MEMORY.
 OnnxScan scan_onnx(const std::filesystem::path& path, const char* who);
 
 /// For each output of the graph: may its shape depend on the *values* of the inputs? What cannot be told counts as yes.

@@ -20,10 +20,10 @@ using RunProgram =
     std::function<Result<std::string>(const std::vector<std::string>& argv, const std::filesystem::path& cwd)>;
 
 struct ExternalOptions {
-  /// The program and its arguments. {original} and {candidate} stand for safetensors files with the tensors OUTPUT.<i>,
-  /// i being the sample's place in the labels; {labels} for the labels' path, {indices} for a safetensors file with the
-  /// judged i as the int64 tensor `indices`. Without any of them the four follow as arguments in this order (the
-  /// labels' path empty if there is none).
+  /// The program and its arguments. {original} and {candidate} stand for safetensors files with the tensors OUTPUT.<i>
+  /// of sample i (its label is line i, of batches of B the B lines from i * B on); {labels} for the labels' path,
+  /// {indices} for a safetensors file with the judged i as the int64 tensor `indices`. Without any of them the four
+  /// follow as arguments in this order (the labels' path empty if there is none).
   std::vector<std::string> command;
   std::filesystem::path labels;
   std::filesystem::path directory;  ///< of the files; they stay there only if the program fails

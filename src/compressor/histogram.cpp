@@ -84,18 +84,20 @@ RangeCollector::~RangeCollector() = default;
 RangeCollector::RangeCollector(RangeCollector&&) noexcept = default;
 
 void RangeCollector::observe(const std::string& tensor, const TensorView& values) {
-  histograms_.try_emplace(tensor, calibration_ == Calibration::kPercentile).first->second.observe(values);
+  std::unique_ptr<Histogram>& histogram = histograms_[tensor];
+  if (!histogram) histogram = std::make_unique<Histogram>(calibration_ == Calibration::kPercentile);
+  histogram->observe(values);
 }
 
 Ranges RangeCollector::ranges() const {
   Ranges ranges;
   for (const auto& [tensor, histogram] : histograms_) {
-    if (histogram.empty()) continue;
-    Range range = histogram.extremes();
+    if (histogram->empty()) continue;
+    Range range = histogram->extremes();
     if (calibration_ == Calibration::kPercentile) {
       const double cut = std::clamp(1.0 - percentile_ / 100.0, 0.0, 0.5) / 2.0;
-      range.low = std::clamp(histogram.quantile(cut), range.low, range.high);
-      range.high = std::clamp(histogram.quantile(1.0 - cut), range.low, range.high);
+      range.low = std::clamp(histogram->quantile(cut), range.low, range.high);
+      range.high = std::clamp(histogram->quantile(1.0 - cut), range.low, range.high);
     }
     ranges[tensor] = range;
   }

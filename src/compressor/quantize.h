@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -67,7 +68,7 @@ class RangeCollector {
   class Histogram;
   Calibration calibration_;
   double percentile_;
-  std::map<std::string, Histogram> histograms_;
+  std::map<std::string, std::unique_ptr<Histogram>> histograms_;
 };
 
 /// What was done, for the report.

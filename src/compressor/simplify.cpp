@@ -99,11 +99,16 @@ std::size_t fuse_hard_activations(Graph& graph) {
 
 Result<Simplification> simplify(onnx_model::OnnxModel& model) {
   Simplification result;
-  // HardSwish came with opset 14; from 13 to 14 nothing in these models changes its meaning.
-  const bool raisable = onnx_model::raise_opset(model, kHardSwishOpset).ok();
+  // Activations first: the sum that begins a lone hard-sigmoid would go into the convolution before it. HardSwish came with
+  // opset 14, to which a model is raised only if it has one.
+  onnx_model::OnnxModel raised = model.clone();
+  if (onnx_model::raise_opset(raised, kHardSwishOpset).ok()) {
+    Graph graph(raised);
+    result.activations = fuse_hard_activations(graph);
+    SPEEDSTER_TRY(graph.finish());
+    if (result.activations > 0) model = std::move(raised);
+  }
   Graph graph(model);
-  // Activations first: the sum that begins a lone hard-sigmoid would go into the convolution before it.
-  if (raisable) result.activations = fuse_hard_activations(graph);
   SPEEDSTER_ASSIGN(result.folded_after, fold_after_convolutions(graph));
   SPEEDSTER_ASSIGN(result.folded_before, fold_before_convolutions(graph));
   SPEEDSTER_TRY(graph.finish());

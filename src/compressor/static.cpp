@@ -78,7 +78,7 @@ class StaticQuantizer {
       if (range == ranges_.end())
         return Error(ErrorKind::kBadInput,
                      "[quantize] expected the range of '" + tensor + "', got none; try to calibrate again");
-      SPEEDSTER_ASSIGN(Grid grid, grid_for(tensor, range->second, target_.unsigned_activations));
+      SPEEDSTER_ASSIGN(Grid grid, grid_for(tensor, within_use(tensor, range->second), target_.unsigned_activations));
       const std::vector<float> scale{grid.scale};
       grid.scale_name = graph_.add_constant(tensor + "_scale", Tensor::from<float>(DType::kFloat32, {}, scale));
       const std::vector<std::uint8_t> zero{static_cast<std::uint8_t>(grid.zero_point)};
@@ -88,6 +88,25 @@ class StaticQuantizer {
       grids_[tensor] = grid;
     }
     return {};
+  }
+
+  /// The part of a range that its readers tell apart: HardSwish gives 0 for all below -3, and HardSigmoid is flat on both
+  /// sides, so that steps spent there would be lost (a third of them in a network of hard-swishes).
+  Range within_use(const std::string& tensor, Range range) const {
+    const std::vector<NodeProto*> readers = graph_.consumers(tensor);
+    if (readers.empty() || graph_.is_output(tensor)) return range;
+    Range used{0, 0};
+    for (const NodeProto* reader : readers) {
+      Range here = range;
+      if (onnx_model::operator_name(*reader) == "HardSwish") {
+        here.low = std::max(range.low, -3.0);
+      } else if (onnx_model::operator_name(*reader) == "HardSigmoid") {
+        const double alpha = onnx_model::float_attribute(*reader, "alpha", 0.2), beta = onnx_model::float_attribute(*reader, "beta", 0.5);
+        if (alpha > 0) here = {std::max(range.low, -beta / alpha), std::min(range.high, (1 - beta) / alpha)};
+      }
+      used = {std::min(used.low, here.low), std::max(used.high, here.high)};
+    }
+    return used.low <= used.high ? used : range;
   }
 
   /// tensor → QuantizeLinear → DequantizeLinear → those who read the quantized form.

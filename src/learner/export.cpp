@@ -32,13 +32,18 @@ const package::Variant* find(const package::EntryPoint& entry, std::string_view 
   return it == entry.variants.end() ? nullptr : &*it;
 }
 
-/// "onnxruntime>=1.31.1"
+/// "onnxruntime==1.31.1": the version that was judged ("vendor_version" under "measured"), else what the variant needs.
 std::string requirement(const package::Variant& variant) {
-  std::string text = variant.backend;
-  if (!variant.needs.vendor_min.empty()) text += ">=" + variant.needs.vendor_min;
-  if (!variant.needs.vendor_below.empty())
-    text += std::string(variant.needs.vendor_min.empty() ? "<" : ",<") + variant.needs.vendor_below;
-  return text;
+  const auto judged = variant.measured.find("vendor_version");
+  if (judged != variant.measured.end() && judged->is_string()) {
+    // A build number ("2026.4.1-22982-…") is no part of a wheel's version.
+    const std::string version = judged->get<std::string>();
+    return variant.backend + "==" + version.substr(0, version.find_first_not_of("0123456789."));
+  }
+  std::string bounds;
+  if (!variant.needs.vendor_min.empty()) bounds = ">=" + variant.needs.vendor_min;
+  if (!variant.needs.vendor_below.empty()) bounds += (bounds.empty() ? "<" : ",<") + variant.needs.vendor_below;
+  return variant.backend + bounds;
 }
 
 /// The payload under its own file names, as its parts refer to each other by name, and session.json.

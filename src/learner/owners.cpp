@@ -71,8 +71,8 @@ std::optional<fs::path> site_above(const fs::path& file) {
 }
 
 /// The stanza of a package in dpkg's status.
-std::string debian_version(const std::string& name) {
-  const auto status = read_file("/var/lib/dpkg/status", kMaxDatabase);
+std::string debian_version(const fs::path& root, const std::string& name) {
+  const auto status = read_file(root / "var/lib/dpkg/status", kMaxDatabase);
   if (!status.ok()) return {};
   const std::string start = "Package: " + name + "\n";
   for (std::size_t at = status->find(start); at != std::string::npos; at = status->find(start, at + 1)) {
@@ -117,12 +117,12 @@ std::optional<Owner> wheel_owner(const fs::path& file) {
   return std::nullopt;
 }
 
-std::optional<Owner> debian_owner(const fs::path& file) {
+std::optional<Owner> debian_owner(const fs::path& file, const fs::path& root) {
   // With a merged /usr the database may name either place.
   std::vector<std::string> lines = {"\n" + file.string() + "\n"};
   if (file.string().starts_with("/usr/")) lines.push_back("\n" + file.string().substr(4) + "\n");
   std::error_code error;
-  for (fs::directory_iterator it("/var/lib/dpkg/info", error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(root / "var/lib/dpkg/info", error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() != ".list") continue;
     const auto list = read_file(it->path(), kMaxDatabase);
     if (!list.ok() || std::none_of(lines.begin(), lines.end(),
@@ -130,8 +130,8 @@ std::optional<Owner> debian_owner(const fs::path& file) {
       continue;
     const std::string stem = it->path().stem().string();
     const std::string name = stem.substr(0, stem.find(':'));
-    Owner owner{name, debian_version(name), debian_licence(name), {}};
-    const fs::path copyright = fs::path("/usr/share/doc") / name / "copyright";
+    Owner owner{name, debian_version(root, name), debian_licence(name), {}};
+    const fs::path copyright = root / "usr/share/doc" / name / "copyright";
     if (fs::is_regular_file(copyright, error)) owner.licence_files.push_back(copyright);
     return owner;
   }

@@ -32,7 +32,7 @@ struct Owner {
 
 /// The wheel that installed `file`, by the RECORD of the *.dist-info folders in the site-packages above it.
 std::optional<Owner> wheel_owner(const std::filesystem::path& file);
-/// The Debian package that installed `file`, by dpkg's database.
-std::optional<Owner> debian_owner(const std::filesystem::path& file);
+/// The Debian package that installed `file`, by dpkg's database below `root`.
+std::optional<Owner> debian_owner(const std::filesystem::path& file, const std::filesystem::path& root = "/");
 
 }  // namespace speedster::learner

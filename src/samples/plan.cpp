@@ -17,6 +17,7 @@ struct Found {
   ArrayInfo info;
 };
 using Arrays = std::map<std::string, Found, std::less<>>;
+using Names = std::set<std::string, std::less<>>;
 
 bool is_array_file(const fs::path& path) {
   const std::string extension = path.extension().string();
@@ -50,20 +51,14 @@ class Planner {
 
   Result<Plan> from_file(const fs::path& file) {
     SPEEDSTER_ASSIGN(const Arrays arrays, arrays_of(file, signature_));
-    std::set<std::string, std::less<>> used;
+    Names used;
     for (std::size_t k = 0; k < plan_.inputs.size(); ++k) {
       const std::string& name = plan_.inputs[k].spec.name;
       if (const auto it = arrays.find(name); it != arrays.end()) {
         used.insert(name);
         SPEEDSTER_TRY(add_rows(k, it->second));
       } else {
-        for (std::size_t i = 0;; ++i) {
-          const std::string numbered = name + "." + std::to_string(i);
-          const auto part = signature_.input(numbered) == nullptr ? arrays.find(numbered) : arrays.end();
-          if (part == arrays.end()) break;
-          used.insert(numbered);
-          SPEEDSTER_TRY(add_sample(k, part->second));
-        }
+        SPEEDSTER_TRY(add_numbered(k, arrays, used));
         if (plan_.inputs[k].parts.empty()) return missing(name, arrays, file);
       }
     }
@@ -150,6 +145,26 @@ class Planner {
     SPEEDSTER_TRY(check_shape(k, found.info.shape, found.info.name));
     SPEEDSTER_TRY(add_shape(k, found.info.shape, 1));
     plan_.inputs[k].parts.push_back({found.file, found.array, 1});
+    return {};
+  }
+
+  /// NAME.0, NAME.1, … of one input.
+  Result<void> add_numbered(std::size_t k, const Arrays& arrays, Names& used) {
+    const std::string prefix = plan_.inputs[k].spec.name + ".";
+    while (true) {
+      const std::string name = prefix + std::to_string(plan_.inputs[k].parts.size());
+      const auto found = signature_.input(name) == nullptr ? arrays.find(name) : arrays.end();
+      if (found == arrays.end()) break;
+      used.insert(name);
+      SPEEDSTER_TRY(add_sample(k, found->second));
+    }
+    for (auto it = arrays.lower_bound(prefix); it != arrays.end() && it->first.starts_with(prefix); ++it) {
+      const std::string_view number = std::string_view(it->first).substr(prefix.size());
+      const bool numbered = !number.empty() && number.find_first_not_of("0123456789") == std::string_view::npos;
+      if (numbered && !used.contains(it->first) && signature_.input(it->first) == nullptr)
+        return bad("arrays " + prefix + "0, " + prefix + "1, … without a gap",
+                   it->first + " but no " + prefix + std::to_string(plan_.inputs[k].parts.size()));
+    }
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "search/metric_program.h"
 #include "search/session.h"
 #include "tensor/difference.h"
 
@@ -22,6 +23,21 @@ bool all_nan(const TensorView& tensor) {
   for (std::int64_t i = 0; i < count; ++i)
     if (!std::isnan(element(tensor, i))) return false;
   return count > 0;
+}
+
+/// The user's program, where one judges; it sees the outputs of several runs of samples, so that there is an interval.
+Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate, const CheckPart& part,
+                                                                const std::vector<std::string>& outputs) {
+  std::optional<accuracy::ExternalMetric> none;
+  if (session.request->metric_command.empty()) return none;
+  accuracy::ExternalOptions options;
+  SPEEDSTER_ASSIGN(options.command, resolve_program(session.request->metric_command));
+  std::error_code error;
+  if (!session.request->labels.empty()) options.labels = fs::absolute(session.request->labels, error);
+  options.directory = session.work / (candidate.recipe.name + "-" + part.purpose + "-metric");
+  SPEEDSTER_TRY(make_directories(options.directory));
+  SPEEDSTER_ASSIGN(accuracy::ExternalMetric metric, accuracy::ExternalMetric::create(std::move(options), outputs, run_in_child(session)));
+  return std::optional<accuracy::ExternalMetric>(std::move(metric));
 }
 
 }  // namespace
@@ -72,8 +88,9 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   std::vector<std::string> names;
   for (const TensorSpec& output : session.signature.outputs) names.push_back(output.name);
   accuracy::DropAccumulator accumulator(*session.metric, names, session.request->output_name);
+  SPEEDSTER_ASSIGN(std::optional<accuracy::ExternalMetric> external, external_metric(session, candidate, part, names));
 
-  const bool limited = session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless;
+  const bool limited = session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
   std::size_t done = 0;
   std::size_t next_look = 16;
   while (done < part.samples.size()) {
@@ -88,6 +105,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
           return Error(ErrorKind::kVendor, "[check] expected " + std::to_string(expected[compared].size()) + " outputs, got " +
                                                std::to_string(got[i].size()));
         SPEEDSTER_TRY(accumulator.add(expected[compared], got[i], label_of(session.store, wanted[i])));
+        if (external) SPEEDSTER_TRY(external->add(wanted[i], expected[compared], got[i]));
         session.store.forget(wanted[i]);
         ++compared;
       }
@@ -99,7 +117,13 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
     }
   }
   candidate.row.peak_memory_bytes = std::max(candidate.row.peak_memory_bytes, child.peak_memory());
-  return accumulator.estimate(part.independent, session.budget.confidence.value_or(0.95));
+  const double confidence = session.budget.confidence.value_or(0.95);
+  accuracy::Drop drop = accumulator.estimate(part.independent, confidence);
+  if (!external || drop.new_non_finite) return drop;
+  SPEEDSTER_ASSIGN(accuracy::Drop judged, external->finish(part.independent, confidence));
+  judged.relative_l2 = drop.relative_l2;
+  judged.psnr = drop.psnr;
+  return judged;
 }
 
 }  // namespace speedster::search

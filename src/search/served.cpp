@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/files.h"
-#include "job/reply.h"
 
 namespace speedster::search {
 namespace {
@@ -16,12 +15,6 @@ namespace {
 constexpr const char* kWho = "serve";
 // One slot of the ring. A sample that needs more grows it; fewer, larger slots would only cost memory.
 constexpr std::uint64_t kSlotBytes = std::uint64_t{32} << 20U;
-
-/// The worker's {"ok": false, …} as an Error.
-Result<Json> checked(Result<Json> reply) {
-  if (!reply.ok() || reply->value("ok", false)) return reply;
-  return job::error_from_reply(*reply, kWho);
-}
 
 }  // namespace
 
@@ -127,7 +120,7 @@ Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const Se
                   {"threads", spec.threads}, {"contexts", spec.contexts}, {"options", Json::object()}};
   for (const auto& [key, value] : spec.options) request["options"][key] = value;
   if (!spec.samples.empty()) request["samples"] = spec.samples.string();
-  SPEEDSTER_ASSIGN(Json reply, checked(state->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(Json reply, state->child.call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(state->load_seconds, json_number(reply, "load_seconds", kWho));
   state->info = reply.value("info", Json::object());
   state->note_peak(reply);
@@ -142,7 +135,7 @@ Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> sam
                                                 const CancelToken& cancel) {
   const Json request = {{"op", "run"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
                         {"slot_bytes", kSlotBytes}, {"offset", 0}};
-  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   if (all.empty() || all.size() > samples.size())
     return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) + " samples, got " +
@@ -154,7 +147,7 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
                                                          int calls, const Deadline& deadline, const CancelToken& cancel) {
   Json request = {{"op", "run_shape"}, {"shapes", Json::object()}, {"sample", sample}, {"calls", calls}};
   for (const auto& [name, shape] : shapes) request["shapes"][name] = shape;
-  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   SPEEDSTER_ASSIGN(const double seconds, json_number(reply, "call_seconds", kWho));
   if (all.size() != 1) return Error(ErrorKind::kInternal, "[serve] expected the outputs of one call");
@@ -170,7 +163,7 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
   const Json request = {{"op", "block"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
                         {"warm_calls", spec.warm_calls}, {"warm_seconds", spec.warm_seconds}, {"calls", spec.calls},
                         {"seconds", spec.seconds}, {"slow_calls", spec.slow_calls}, {"concurrency", spec.concurrency}};
-  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
   measure::Block block;
   SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
   SPEEDSTER_ASSIGN(const Json* calls, json_array(reply, "calls", kWho));
@@ -191,7 +184,7 @@ Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::
     state_->paused = false;
   }
   const Json request = {{"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
-  SPEEDSTER_ASSIGN(Json reply, checked(state_->child.call(request, deadline, cancel)));
+  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
   std::vector<double> seconds;
   for (const Json& call : *list)

@@ -99,6 +99,13 @@ TEST_F(BuildStore, Ragged) {
   EXPECT_EQ(values(*store, 1).back(), 13);
 }
 
+TEST_F(BuildStore, AGapInTheNumbersIsAMistake) {
+  save(named(NamedTensor{"images.0", floats({1, 2, 4})}, NamedTensor{"images.2", floats({1, 2, 4})}));
+  EXPECT_THAT(refusal(images()).message(), HasSubstr("images.2 but no images.1"));
+  save(named(NamedTensor{"images.1", floats({1, 2, 4})}));
+  EXPECT_THAT(refusal(images()).message(), HasSubstr("images.1 but no images.0"));
+}
+
 TEST_F(BuildStore, ANumberedNameThatAnInputHasIsThatInputs) {
   const Signature signature{
       {spec("x", DType::kFloat32, {dynamic("batch")}), spec("x.0", DType::kFloat32, {dynamic("batch")})}, {}};

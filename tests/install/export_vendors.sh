@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# An export runs where Speedster is not installed: the vendors' packages and numpy are all that its Python sees.
+source "$(dirname "$0")/common.sh"
+ORT=$(vendor_library onnxruntime "onnxruntime/capi/libonnxruntime.so.*")
+OV=$(vendor_library openvino "openvino/libs/libopenvino_c.so.*")
+ORT_SITE=${ORT%/onnxruntime/capi/*} OV_SITE=${OV%/openvino/libs/*}
+PYTHON=$DATA/toolchains/openvino/venv/bin/python3
+
+"$MAKE_PACKAGE" "$WORK/cnn.speedster" cnn fast=openvino original=onnxruntime
+"$BUILD/tests/bundle_and_export" export "$WORK/cnn.speedster" "$WORK/export" >/dev/null
+rm -rf "$WORK/cnn.speedster"
+run() { (cd / && env -i PYTHONPATH="$ORT_SITE:$OV_SITE" "$PYTHON" "$WORK/export/run.py" "$@"); }
+run --loads 2 --rounds 2 --json >"$WORK/result.json"
+python3 - "$WORK/result.json" <<'PY'
+import json, sys
+result = json.load(open(sys.argv[1]))
+assert result["check"]["ok"] and 0 < result["check"]["relative_l2"] < 1e-3, result
+assert result["speedup"]["low"] <= result["speedup"]["median"] <= result["speedup"]["high"], result
+assert result["original_seconds"] > 0 and result["optimized_seconds"] > 0, result
+PY
+# Another model in its place is found out.
+cp "$BUILD/tests/install/other.onnx" "$WORK/export/optimized/model.onnx"
+if run --loads 1 --rounds 1 >"$WORK/output" 2>&1; then fail "a check that fails" "$(cat "$WORK/output")"; fi
+expect_text "$(cat "$WORK/output")" "FAILED"

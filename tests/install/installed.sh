@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The installed prefix: the runtime needs and exports what it should, the examples build against it as a user's project
+# would, and everything runs in an empty environment after the prefix was moved.
+source "$(dirname "$0")/common.sh"
+
+cmake --install "$BUILD" --prefix "$WORK/first" >/dev/null
+mv "$WORK/first" "$WORK/prefix"
+PREFIX=$WORK/prefix
+"$MAKE_PACKAGE" "$WORK/mlp.speedster" mlp main=reference
+
+LIBRARY=$(readlink -f "$PREFIX/lib/libspeedster_runtime.so")
+needed=$(readelf -d "$LIBRARY" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort | tr '\n' ' ')
+for name in $needed; do
+  case $name in
+    libc.so.6|libm.so.6|libgcc_s.so.1|libstdc++.so.6|libcrypto.so.3) ;;
+    *) fail "libc, libm, libgcc_s, libstdc++ and libcrypto alone" "$name" ;;
+  esac
+done
+exported=$(nm -D --defined-only "$LIBRARY" | awk '{print $3}')
+others=$(grep -v '^speedster_' <<<"$exported" || true)
+[ -z "$others" ] || fail "only speedster_* exported" "$others"
+# Every function of the header is there.
+for function in $(sed -n 's/^SPEEDSTER_API.*[ *]\(speedster_[a-z_]*\)(.*/\1/p' "$PREFIX/include/speedster/speedster.h"); do
+  grep -qx "$function" <<<"$exported" || fail "$function exported" "none"
+done
+
+for example in run_c run_cpp; do
+  cmake -S "$SOURCE/examples/$example" -B "$WORK/$example" -DCMAKE_PREFIX_PATH="$PREFIX" -DCMAKE_BUILD_TYPE=Release >/dev/null
+  cmake --build "$WORK/$example" >/dev/null
+done
+output=$(env -i "$WORK/run_c/speedster-run" "$WORK/mlp.speedster")
+expect_text "$output" "y [1, 4]:"
+output=$(env -i "$WORK/run_cpp/speedster-run-cpp" "$WORK/mlp.speedster" 2 20)
+expect_text "$output" "2 threads, 20 calls each"
+output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster")
+expect_text "$output" "y [1, 4]:"
+# Inputs from .npy files, and what is wrong with one is said.
+python3 - "$WORK/x.npy" <<'PY'
+import struct, sys
+header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 16), }".ljust(117) + b"\n"
+with open(sys.argv[1], "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack("<32f", *range(32)))
+PY
+output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster" "x=$WORK/x.npy")
+expect_text "$output" "y [2, 4]:"
+head -c 150 "$WORK/x.npy" >"$WORK/cut.npy"
+output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster" "x=$WORK/cut.npy" 2>&1 || true)
+expect_text "$output" "truncated"
+output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/none.speedster" 2>&1 || true)
+expect_text "$output" "[package] expected a package"

@@ -1,0 +1,93 @@
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/text.h"
+#include "toolchain/fixture.h"
+
+namespace speedster::toolchain {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Result<ProcessResult> shell(const std::string& script, const CancelToken& cancel = {},
+                            const std::function<void(std::string_view)>& line = {}) {
+  return run_process({"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}, cancel, line);
+}
+
+TEST(Process, GivesLinesOfBothStreamsAndTheExitCode) {
+  std::vector<std::string> lines;
+  const Result<ProcessResult> result = shell("echo one; echo two >&2; printf three; exit 7", {},
+                                             [&](std::string_view line) { lines.emplace_back(line); });
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->exit_code, 7);
+  EXPECT_THAT(lines, ElementsAre("one", "two", "three"));
+}
+
+TEST(Process, ASignalIs128AndItsNumber) {
+  const Result<ProcessResult> result = shell("kill -9 $$");
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->exit_code, 128 + SIGKILL);
+}
+
+TEST(Process, KeepsTheTailOnly) {
+  const Result<ProcessResult> result = shell("i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done");
+  ASSERT_TRUE(result.ok());
+  EXPECT_LE(result->tail.size(), 4096U);
+  EXPECT_THAT(result->tail, HasSubstr("line 2999\n"));
+  EXPECT_EQ(result->tail.find("line 1\n"), std::string::npos);
+}
+
+TEST(Process, StdinIsEmptyAndTheEnvironmentIsWhatWasGiven) {
+  std::vector<std::string> lines;
+  const Result<ProcessResult> result = run_process({"/bin/sh", "-c", "cat; echo \"$MARK:$HOME\""}, {"MARK=yes"}, {},
+                                                   [&](std::string_view line) { lines.emplace_back(line); });
+  ASSERT_TRUE(result.ok());
+  EXPECT_THAT(lines, ElementsAre("yes:"));
+}
+
+TEST(Process, AMissingProgramIsNotFound) {
+  const Result<ProcessResult> result = run_process({"/nowhere/program"}, {}, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind(), ErrorKind::kNotFound);
+}
+
+TEST(Process, CancelEndsTheWholeGroup) {
+  CancelToken cancel;
+  std::string grandchild;
+  const auto start = std::chrono::steady_clock::now();
+  const Result<ProcessResult> result = shell("sleep 60 & echo $!; wait", cancel, [&](std::string_view line) {
+    grandchild = line;
+    cancel.cancel();
+  });
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind(), ErrorKind::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  const auto pid = parse_number<int>(grandchild);
+  ASSERT_TRUE(pid.has_value()) << grandchild;
+  // It is init's to reap; what counts is that it does not run.
+  for (int i = 0; i < 100 && ::kill(*pid, 0) == 0; ++i) {
+    const Result<std::string> stat = read_file("/proc/" + grandchild + "/stat");
+    if (!stat || stat->find(") Z ") != std::string::npos) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_NE(::kill(*pid, 0), 0) << "expected the grandchild to be gone";
+}
+
+TEST(Process, PythonsEnvironmentDropsWhatRedirectsIt) {
+  ::setenv("PYTHONPATH", "/somewhere", 1);
+  ::setenv("PIP_TARGET", "/elsewhere", 1);
+  const std::vector<std::string> environment = python_environment();
+  ::unsetenv("PYTHONPATH");
+  ::unsetenv("PIP_TARGET");
+  for (const std::string& entry : environment) {
+    EXPECT_FALSE(entry.starts_with("PYTHONPATH=")) << entry;
+    EXPECT_FALSE(entry.starts_with("PIP_TARGET=")) << entry;
+  }
+  EXPECT_THAT(environment, ::testing::Contains(::testing::StartsWith("PATH=")));
+}
+
+}  // namespace
+}  // namespace speedster::toolchain

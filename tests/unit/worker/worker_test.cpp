@@ -1,0 +1,408 @@
+/// The worker as the search drives it, on the reference backend: steps in jobs, then a served draft that checks and
+/// times.
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "base/files.h"
+#include "job/job.h"
+#include "model/signature.h"
+#include "onnx/model.h"
+#include "package/manifest.h"
+#include "samples/store.h"
+#include "support/models.h"
+#include "tensor/difference.h"
+
+namespace speedster {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::size_t kSamples = 6;
+
+class Worker : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TempDir::create("speedster-worker-test-");
+    ASSERT_TRUE(folder.ok());
+    folder_.emplace(std::move(*folder));
+    ::setenv("SPEEDSTER_STATE_DIR", path("state").c_str(), 1);
+    ::setenv("SPEEDSTER_CACHE_DIR", path("cache").c_str(), 1);
+    const auto worker = job::find_worker();
+    ASSERT_TRUE(worker.ok()) << worker.error().message();
+    auto supervisor = job::Supervisor::start(*worker, Log());
+    ASSERT_TRUE(supervisor.ok()) << supervisor.error().message();
+    supervisor_ = std::move(*supervisor);
+    auto cache = job::JobCache::open(path("cache") / "jobs", std::uint64_t{1} << 40U);
+    ASSERT_TRUE(cache.ok());
+    cache_.emplace(std::move(*cache));
+    use(testing::models::mlp());
+  }
+  void TearDown() override {
+    cache_.reset();
+    supervisor_.reset();
+    folder_.reset();
+  }
+
+  fs::path path(const std::string& name) const { return folder_->path() / name; }
+
+  /// The model, and samples of batch 2 for it.
+  void use(const testing::OnnxWriter& writer) {
+    fs::create_directories(path("model"));
+    model_ = path("model") / "model.onnx";
+    writer.save(model_);
+    const auto model = onnx_model::OnnxModel::read(model_);
+    ASSERT_TRUE(model.ok()) << model.error().message();
+    const auto signature = model->signature();
+    ASSERT_TRUE(signature.ok());
+    signature_ = *signature;
+    samples::SampleOptions options;
+    options.random = true;
+    options.random_count = kSamples;
+    for (const TensorSpec& input : signature_.inputs) {
+      Shape shape = input.shape();
+      for (std::int64_t& size : shape) size = size < 0 ? 2 : size;
+      options.shapes[input.name] = shape;
+    }
+    const auto store = samples::build_store(options, signature_, path("store"));
+    ASSERT_TRUE(store.ok()) << store.error().message();
+  }
+
+  job::JobRequest request(const std::string& step, const Json& options) const {
+    job::JobRequest request;
+    request.step = step;
+    request.inputs["model"] = model_;
+    request.options = options;
+    request.limits.threads = 1;
+    return request;
+  }
+  job::JobResult run(const job::JobRequest& request) {
+    auto result = cache_->run(*supervisor_, request, Deadline::in(120), CancelToken());
+    EXPECT_TRUE(result.ok()) << result.error().message();
+    return result ? *result : job::JobResult();
+  }
+  static Json compile_options(const Json& load = Json::object(), const std::string& backend = "reference") {
+    return {{"name", "draft"}, {"backend", backend},     {"format", "onnx"},
+            {"load", load},    {"techniques", {"none"}}, {"threads", 1}};
+  }
+  job::JobResult compile(const fs::path& model, const Json& load = Json::object()) {
+    job::JobRequest compile = request("compile", compile_options(load));
+    compile.inputs["model"] = model;
+    compile.options["signature"] = to_json(signature_);
+    return run(compile);
+  }
+
+  /// A child that serves the draft, with shared memory for its outputs.
+  job::Child serve() {
+    shared_ = UniqueFd(::memfd_create("outputs", MFD_CLOEXEC));
+    job::Command command;
+    command.argv = {supervisor_->worker().string(), "serve"};
+    command.directory = path("serve" + std::to_string(served_++));
+    fs::create_directories(command.directory);
+    command.descriptors = {shared_.get()};
+    auto child = supervisor_->spawn(command);
+    EXPECT_TRUE(child.ok()) << child.error().message();
+    if (!child) std::abort();
+    return std::move(*child);
+  }
+  static Result<Json> call(job::Child& child, const Json& request) {
+    return child.call(request, Deadline::in(120), CancelToken());
+  }
+  Json answer(job::Child& child, const Json& request) {
+    auto reply = call(child, request);
+    EXPECT_TRUE(reply.ok()) << reply.error().message();
+    return reply ? *reply : Json::object();
+  }
+  Json load(job::Child& child, const fs::path& package, const Json& more = Json::object()) {
+    Json request = {{"op", "load"}, {"package", package.string()}, {"threads", 1}, {"samples", path("store").string()}};
+    request.update(more);
+    return answer(child, request);
+  }
+  /// The floats of one output in the shared memory.
+  std::vector<float> floats(const Json& output) const {
+    std::vector<float> values(output.value("bytes", 0U) / sizeof(float));
+    const auto got = ::pread(shared_.get(), values.data(), values.size() * sizeof(float), output.value("offset", 0));
+    EXPECT_EQ(static_cast<std::size_t>(got), values.size() * sizeof(float));
+    return values;
+  }
+
+  std::optional<TempDir> folder_;
+  std::unique_ptr<job::Supervisor> supervisor_;
+  std::optional<job::JobCache> cache_;
+  fs::path model_;
+  Signature signature_;
+  UniqueFd shared_;
+  int served_ = 0;
+};
+
+double relative_l2(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(a[i] - b[i], 2);
+    norm += std::pow(a[i], 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+TEST_F(Worker, CompileWritesADraftWithOneVariant) {
+  const job::JobResult job = compile(model_);
+  ASSERT_TRUE(job.ok()) << to_text(job.result);
+  EXPECT_EQ(job.result["files"]["package"], "out/package");
+  const auto loaded = package::read_manifest(job.directory / "out" / "package");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const package::EntryPoint& entry = loaded->manifest.entries.at("main");
+  ASSERT_EQ(entry.variants.size(), 1U);
+  EXPECT_EQ(entry.variants[0].name, "draft");
+  EXPECT_EQ(entry.variants[0].backend, "reference");
+  EXPECT_TRUE(fs::exists(job.directory / "out" / "package" / entry.variants[0].payload));
+  EXPECT_EQ(entry.signature, signature_);
+}
+
+TEST_F(Worker, ExternalDataTravelsWithItsModel) {
+  use(testing::models::external_data());
+  job::JobRequest compile = request("compile", compile_options());
+  compile.companions["model"] = {path("model") / "weights.bin"};
+  compile.options["signature"] = to_json(signature_);
+  const job::JobResult job = run(compile);
+  ASSERT_TRUE(job.ok()) << to_text(job.result);
+  job::Child child = serve();
+  load(child, job.directory / "out" / "package");
+  EXPECT_EQ(answer(child, {{"op", "run"}, {"indices", {0}}})["consumed"], 1);
+}
+
+TEST_F(Worker, PackTakesAFileAsItIs) {
+  job::JobRequest pack = request("pack", compile_options());
+  pack.options["signature"] = to_json(signature_);
+  const job::JobResult job = run(pack);
+  ASSERT_TRUE(job.ok()) << to_text(job.result);
+  job::Child child = serve();
+  EXPECT_EQ(load(child, job.directory / "out" / "package")["info"]["variant"], "draft");
+}
+
+TEST_F(Worker, StaticQuantizationFromCalibrationToDraft) {
+  const Json options = {{"target", "onnxruntime"}, {"vnni", true}, {"calibration", "minmax"}};
+  const job::JobResult simplified = run(request("simplify", Json::object()));
+  ASSERT_TRUE(simplified.ok()) << to_text(simplified.result);
+  const fs::path model = simplified.directory / "out" / "model.onnx";
+
+  job::JobRequest calibrate = request("calibrate", options);
+  calibrate.options["backend"] = "reference";
+  calibrate.options["indices"] = {0, 1, 2, 3};
+  calibrate.inputs = {{"model", model}, {"samples", path("store")}};
+  calibrate.owned = {"samples"};
+  const job::JobResult ranges = run(calibrate);
+  ASSERT_TRUE(ranges.ok()) << to_text(ranges.result);
+  EXPECT_EQ(ranges.result["summary"]["samples"], 4);
+
+  job::JobRequest quantize = request("quantize-static", options);
+  quantize.inputs = {{"model", model}, {"ranges", ranges.directory / "out" / "ranges.json"}};
+  const job::JobResult quantized = run(quantize);
+  ASSERT_TRUE(quantized.ok()) << to_text(quantized.result);
+  EXPECT_EQ(quantized.result["summary"]["quantized_nodes"], 2);
+
+  const job::JobResult exact = compile(model_), draft = compile(quantized.directory / "out" / "model.onnx");
+  ASSERT_TRUE(exact.ok() && draft.ok()) << to_text(draft.result);
+  job::Child original = serve();
+  load(original, exact.directory / "out" / "package");
+  const auto expected = floats(answer(original, {{"op", "run"}, {"indices", {5}}})["outputs"][0][0]);
+  job::Child candidate = serve();
+  EXPECT_EQ(load(candidate, draft.directory / "out" / "package")["info"]["precision"], "int8");
+  const auto got = floats(answer(candidate, {{"op", "run"}, {"indices", {5}}})["outputs"][0][0]);
+  ASSERT_EQ(got.size(), expected.size());
+  EXPECT_GT(relative_l2(expected, got), 0);
+  EXPECT_LT(relative_l2(expected, got), 0.1);
+}
+
+TEST_F(Worker, DynamicQuantizationAndHalfPrecision) {
+  const job::JobResult dynamic = run(request("quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}}));
+  ASSERT_TRUE(dynamic.ok()) << to_text(dynamic.result);
+  EXPECT_EQ(dynamic.result["summary"]["quantized_nodes"], 2);
+  const job::JobResult half = run(request("convert-half", {{"kind", "fp16"}}));
+  ASSERT_TRUE(half.ok()) << to_text(half.result);
+  EXPECT_EQ(run(request("convert-half", {{"kind", "fp12"}})).error().kind(), ErrorKind::kUsage);
+}
+
+TEST_F(Worker, AStepThatFindsNothingToDoSaysSo) {
+  const job::JobResult none =
+      run(request("quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}, {"exclude", {"Gemm"}}}));
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().kind(), ErrorKind::kUnsupported);
+}
+
+TEST_F(Worker, FailuresKeepTheirKindAcrossTheProcess) {
+  EXPECT_EQ(run(request("no-such-step", Json::object())).error().kind(), ErrorKind::kNotFound);
+  job::JobRequest unknown = request("compile", compile_options(Json::object(), "no-such-backend"));
+  unknown.options["signature"] = to_json(signature_);
+  EXPECT_EQ(run(unknown).error().kind(), ErrorKind::kNotFound);
+  EXPECT_EQ(compile(model_, {{"no_such_option", "1"}}).error().kind(), ErrorKind::kUsage);
+  std::ofstream(model_) << "this is no ONNX";
+  EXPECT_EQ(run(request("simplify", Json::object())).error().kind(), ErrorKind::kBadInput);
+}
+
+TEST_F(Worker, ACrashInTheBackendIsARowWithAScript) {
+  const job::JobResult crashed = compile(model_, {{"fault", "abort"}, {"fault_at", "compile"}});
+  EXPECT_EQ(crashed.error().kind(), ErrorKind::kCrashed) << to_text(crashed.result);
+  EXPECT_TRUE(fs::exists(crashed.directory / "repro.sh"));
+  const int status = ::system(("SPEEDSTER_WORKER='" + supervisor_->worker().string() + "' '" +
+                               (crashed.directory / "repro.sh").string() + "' >'" + path("said").string() + "' 2>&1")
+                                  .c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGABRT);
+}
+
+TEST_F(Worker, ProbeAnswersForEveryBackendAndKnowsWhichIsNone) {
+  job::Child child = serve();
+  const Json reply = answer(child, {{"op", "probe"}, {"backend", "reference"}});
+  EXPECT_EQ(reply["probe"]["usable"], true);
+  const auto none = call(child, {{"op", "probe"}, {"backend", "no-such-backend"}});
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().kind(), ErrorKind::kNotFound);
+}
+
+class Served : public Worker {
+ protected:
+  fs::path draft(const Json& load_options = Json::object()) {
+    const job::JobResult job = compile(model_, load_options);
+    EXPECT_TRUE(job.ok()) << to_text(job.result);
+    return job.directory / "out" / "package";
+  }
+};
+
+TEST_F(Served, LoadTellsWhatRuns) {
+  job::Child child = serve();
+  const Json reply = load(child, draft());
+  EXPECT_GT(reply["load_seconds"], 0.0);
+  EXPECT_GT(reply["peak_rss"], 1'000'000);
+  EXPECT_EQ(reply["info"]["precision"], "f32");
+  const auto signature = signature_from_json(reply["signature"], "test");
+  ASSERT_TRUE(signature.ok());
+  EXPECT_EQ(signature->inputs[0].name, "x");
+  EXPECT_EQ(signature->inputs[0].axes[0].name, "batch");
+}
+
+TEST_F(Served, RunFillsTheSlotAndGoesOnWhereItStopped) {
+  job::Child child = serve();
+  load(child, draft());
+  const Json all = answer(child, {{"op", "run"}, {"indices", {0, 1, 2, 3, 4, 5}}, {"slot_bytes", 1'000'000}});
+  EXPECT_EQ(all["consumed"], 6);
+  const Json some = answer(child, {{"op", "run"}, {"indices", {0, 1, 2, 3, 4, 5}}, {"slot_bytes", 100}, {"offset", 1}});
+  EXPECT_EQ(some["consumed"], 2);  // 32 bytes each, 64 apart: the second passes 90
+  EXPECT_EQ(some["outputs"][0][0]["shape"], Json({2, 4}));
+  EXPECT_EQ(some["outputs"][0][0]["dtype"], "float32");
+  const auto again = floats(some["outputs"][0][0]);
+  const Json one = answer(child, {{"op", "run"}, {"indices", {1}}, {"slot_bytes", 1}});
+  EXPECT_EQ(one["consumed"], 1);  // at least one, however small the slot
+  EXPECT_EQ(floats(one["outputs"][0][0]), again);
+}
+
+TEST_F(Served, OtherShapesAreMadeFromASample) {
+  job::Child child = serve();
+  load(child, draft());
+  const auto sample = floats(answer(child, {{"op", "run"}, {"indices", {3}}})["outputs"][0][0]);
+  const Json reply = answer(child, {{"op", "run_shape"}, {"shapes", {{"x", {5, 16}}}}, {"sample", 3}, {"calls", 3}});
+  EXPECT_GT(reply["call_seconds"], 0.0);
+  EXPECT_EQ(reply["outputs"][0][0]["shape"], Json({5, 4}));
+  const auto rows = floats(reply["outputs"][0][0]);
+  for (std::size_t row = 0; row < 5; ++row)  // rows repeat: 0 1 0 1 0
+    for (std::size_t column = 0; column < 4; ++column)
+      EXPECT_FLOAT_EQ(rows[row * 4 + column], sample[row % 2 * 4 + column]);
+  EXPECT_EQ(call(child, {{"op", "run_shape"}, {"shapes", {{"x", {5}}}}}).error().kind(), ErrorKind::kBadInput);
+}
+
+TEST_F(Served, ABlockTakesAsLongAsTheCallsDo) {
+  job::Child child = serve();
+  load(child, draft({{"delay_us", "3000"}}));
+  const Json block =
+      answer(child, {{"op", "block"}, {"indices", {0, 1, 2}}, {"calls", 10}, {"seconds", 0.1}, {"slow_calls", 5}});
+  EXPECT_GE(block["value"], 0.003);
+  EXPECT_LT(block["value"], 0.006);
+  EXPECT_GE(block["calls"].size(), 10U);
+  double total = 0;
+  for (const Json& seconds : block["calls"]) total += seconds.get<double>();
+  EXPECT_GE(total, 0.09);
+  EXPECT_GE(block["cpu_seconds"], 0.05);
+}
+
+TEST_F(Served, SlowCallsNeedFewerAndShortOnesAreStampedTogether) {
+  job::Child slow = serve();
+  load(slow, draft({{"delay_us", "60000"}}));
+  const Json few = answer(
+      slow, {{"op", "block"}, {"indices", {0}}, {"calls", 10}, {"seconds", 0.1}, {"slow_calls", 4}, {"warm_calls", 1}});
+  EXPECT_EQ(few["calls"].size(), 4U);
+
+  job::Child fast = serve();
+  load(fast, draft());
+  const Json many = answer(fast, {{"op", "block"}, {"indices", {0}}, {"seconds", 0.2}});
+  ASSERT_LT(many["value"], 50e-6) << "the reference backend runs this model in some microseconds";
+  EXPECT_LT(many["calls"].size(), 0.2 / 100e-6);  // stamps are some 200 µs apart
+  const Json tail = answer(fast, {{"op", "tail"}, {"indices", {0, 1}}, {"calls", 300}});
+  EXPECT_EQ(tail["calls"].size(), 300U);
+}
+
+TEST_F(Served, CallersInClosedLoopsShareTheWork) {
+  job::Child child = serve();
+  load(child, draft({{"delay_us", "2000"}}), {{"contexts", 3}});
+  const Json block = answer(child, {{"op", "block"}, {"indices", {0, 1}}, {"concurrency", 3}, {"seconds", 0.2}});
+  // Three busy loops of 2 ms on however many cores there are: between 2 ms and all after each other.
+  EXPECT_GE(block["value"], 0.0019);
+  EXPECT_LT(block["value"], 0.02);
+  EXPECT_GE(block["calls"].size(), 30U);
+}
+
+TEST_F(Served, ShapesThatTheSamplesMixAreBoundForTheLargest) {
+  use(testing::models::attention());
+  samples::SampleOptions ragged;
+  std::vector<NamedTensor> tensors;
+  for (int i = 0; i < 4; ++i)
+    tensors.push_back({"tokens." + std::to_string(i), Tensor(DType::kFloat32, {1, 3 + i * 2, 8})});
+  for (NamedTensor& tensor : tensors)
+    for (float& value : tensor.tensor.as<float>()) value = 0.25F;
+  ASSERT_TRUE(samples::write_npz(path("ragged.npz"), tensors).ok());
+  ragged.data = path("ragged.npz");
+  fs::remove_all(path("store"));
+  const auto store = samples::build_store(ragged, signature_, path("store"));
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  job::Child child = serve();
+  load(child, draft());
+  const Json block = answer(child, {{"op", "block"}, {"indices", {0, 3, 1, 2}}, {"seconds", 0.05}});
+  EXPECT_GT(block["value"], 0.0);
+  EXPECT_EQ(answer(child, {{"op", "run"}, {"indices", {3}}})["outputs"][0][0]["shape"], Json({1, 9, 8}));
+}
+
+TEST_F(Served, RequestsThatMakeNoSense) {
+  job::Child child = serve();
+  EXPECT_EQ(call(child, {{"op", "run"}, {"indices", {0}}}).error().kind(), ErrorKind::kUsage);
+  load(child, draft());
+  for (const Json& request :
+       {Json{{"op", "dance"}}, Json{{"no", "op"}}, Json{{"op", "run"}, {"indices", {99}}},
+        Json{{"op", "run"}, {"indices", Json::array()}}, Json{{"op", "run"}, {"indices", {-1}}},
+        Json{{"op", "block"}, {"indices", Json::array()}}, Json{{"op", "load"}, {"package", "again"}}}) {
+    const auto reply = call(child, request);
+    EXPECT_FALSE(reply.ok()) << to_text(request);
+    EXPECT_TRUE(child.running()) << to_text(request);
+  }
+  EXPECT_TRUE(call(child, {{"op", "quit"}}).ok());
+  EXPECT_EQ(child.wait(Deadline::in(10), CancelToken()).fate, job::Fate::kOk);
+}
+
+TEST_F(Served, APackageThatIsNone) {
+  job::Child child = serve();
+  const auto reply = call(child, {{"op", "load"}, {"package", path("nothing").string()}});
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().kind(), ErrorKind::kNotFound) << reply.error().message();
+}
+
+TEST_F(Served, ACrashDuringACallIsSeen) {
+  job::Child child = serve();
+  load(child, draft({{"fault", "abort"}, {"fault_at", "execute:3"}}));
+  const auto reply = call(child, {{"op", "block"}, {"indices", {0}}});
+  ASSERT_FALSE(reply.ok());
+  EXPECT_EQ(reply.error().kind(), ErrorKind::kCrashed);
+  EXPECT_THAT(reply.error().message(), HasSubstr("SIGABRT"));
+}
+
+}  // namespace
+}  // namespace speedster
