@@ -29,8 +29,8 @@ class Workshop {
   Workshop(Session& session, std::vector<Candidate>& candidates, int workers) : session_(session), candidates_(candidates) {
     for (std::size_t i = 0; i < candidates.size(); ++i)
       if (!candidates[i].out) waiting_.push_back(i);
+    unfinished_ = waiting_.size();  // before any thread counts it down
     for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
-    unfinished_ = waiting_.size();
   }
   ~Workshop() {
     {

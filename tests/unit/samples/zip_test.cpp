@@ -82,7 +82,7 @@ TEST_F(Zip, StoredMembers) {
 
 TEST_F(Zip, DeflatedMembersInPieces) {
   std::string text;
-  for (int i = 0; i < 100000; ++i) text += std::to_string(i * i);
+  for (std::int64_t i = 0; i < 100000; ++i) text += std::to_string(i * i);
   const std::string zip = packed(text);
   EXPECT_LT(zip.size(), text.size());
   const auto reader = open(zip);
