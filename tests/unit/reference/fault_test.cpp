@@ -31,7 +31,7 @@ TEST(FaultDeathTest, EndsTheProcessWhereItIsTold) {
   EXPECT_EXIT(load({{"fault", "crash"}, {"fault_at", "load"}}), ::testing::KilledBySignal(SIGSEGV), "");
   EXPECT_EXIT(load({{"fault", "abort"}, {"fault_at", "load"}}), ::testing::KilledBySignal(SIGABRT), "");
   EXPECT_EXIT(load({{"fault", "exit"}, {"fault_at", "load"}}), ::testing::ExitedWithCode(0), "");
-  EXPECT_EXIT((void)Loaded({{"fault", "crash"}}).context.execute(), ::testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT((void)Loaded(Options{{"fault", "crash"}}).context.execute(), ::testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST(Fault, ErrorAtEveryPlace) {
@@ -58,7 +58,7 @@ TEST(Fault, ErrorAtEveryPlace) {
 }
 
 TEST(Fault, VendorCodeIsPassedOn) {
-  Loaded loaded({{"fault", "error"}});
+  Loaded loaded(Options{{"fault", "error"}});
   sp_error* error = tested().table().execute(loaded.context.get(), nullptr);
   ASSERT_NE(error, nullptr);
   EXPECT_EQ(error->vendor_code, 42);
@@ -66,7 +66,7 @@ TEST(Fault, VendorCodeIsPassedOn) {
 }
 
 TEST(Fault, TheNthExecutionAlone) {
-  Loaded loaded({{"fault", "error"}, {"fault_at", "execute:3"}});
+  Loaded loaded(Options{{"fault", "error"}, {"fault_at", "execute:3"}});
   EXPECT_OK(loaded.context.execute());
   EXPECT_OK(loaded.context.execute());
   EXPECT_CODE(SP_VENDOR, loaded.context.execute());
@@ -74,7 +74,7 @@ TEST(Fault, TheNthExecutionAlone) {
 }
 
 TEST(Fault, HangEndsWithTheToken) {
-  Loaded loaded({{"fault", "hang"}});
+  Loaded loaded(Options{{"fault", "hang"}});
   int polls = 0;
   const sp_token token{&polls, [](void* user) { return ++*static_cast<int*>(user) > 5 ? 1 : 0; }};
   EXPECT_CODE(SP_CANCELLED, loaded.context.execute(&token));
@@ -82,13 +82,13 @@ TEST(Fault, HangEndsWithTheToken) {
 }
 
 TEST(Fault, MemoryStopsAtItsBound) {
-  Loaded loaded({{"fault", "memory"}, {"fault_mb", "64"}});
+  Loaded loaded(Options{{"fault", "memory"}, {"fault_mb", "64"}});
   EXPECT_CODE(SP_MEMORY, loaded.context.execute());
 }
 
 TEST(Fault, WrongAndNanOutputs) {
   HostTensor right, wrong, nan;
-  Loaded good({}), bad({{"fault", "wrong"}}), worse({{"fault", "nan"}});
+  Loaded good(Options{}), bad(Options{{"fault", "wrong"}}), worse(Options{{"fault", "nan"}});
   for (auto [loaded, result] : {std::pair{&good, &right}, {&bad, &wrong}, {&worse, &nan}}) {
     ASSERT_OK(loaded->context.execute());
     ASSERT_OK(loaded->context.output(0, *result));
@@ -113,7 +113,7 @@ TEST(Fault, WrongOutputsLeaveInputsAlone) {
 
 TEST(Double, ErrorIsRelativeAndRepeats) {
   HostTensor right, off, again;
-  Loaded exact({}), inexact({{"error", "0.01"}});
+  Loaded exact(Options{}), inexact(Options{{"error", "0.01"}});
   ASSERT_OK(exact.context.execute());
   ASSERT_OK(exact.context.output(0, right));
   ASSERT_OK(inexact.context.execute());
@@ -126,10 +126,11 @@ TEST(Double, ErrorIsRelativeAndRepeats) {
 }
 
 TEST(Double, StatsSayWhatTheyAreTold) {
-  EXPECT_EQ(Loaded({}).model.stats()["precision"], "f32");
-  EXPECT_EQ(Loaded({{"report_precision", "unknown"}}).model.stats()["precision"], "unknown");
-  EXPECT_EQ(Loaded({{"precision", "bf16"}}).model.stats()["precision"], "bf16");
-  const auto heavy = Loaded({{"memory_mb", "8"}}).model.stats(), light = Loaded({}).model.stats();
+  EXPECT_EQ(Loaded(Options{}).model.stats()["precision"], "f32");
+  EXPECT_EQ(Loaded(Options{{"report_precision", "unknown"}}).model.stats()["precision"], "unknown");
+  EXPECT_EQ(Loaded(Options{{"precision", "bf16"}}).model.stats()["precision"], "bf16");
+  const auto heavy = Loaded(Options{{"memory_mb", "8"}}).model.stats();
+  const auto light = Loaded(Options{}).model.stats();
   EXPECT_EQ(heavy["bytes"].get<std::int64_t>() - light["bytes"].get<std::int64_t>(), 8 << 20);
 }
 
@@ -146,7 +147,7 @@ TEST(Double, LoadTakesItsTimeAndCanBeCancelled) {
 
 TEST(Precision, ResultsHaveTheBitsOfTheType) {
   for (const auto& [name, mantissa] : {std::pair{"bf16", 7}, {"fp16", 10}}) {
-    Loaded loaded({{"precision", name}});
+    Loaded loaded(Options{{"precision", name}});
     HostTensor result;
     ASSERT_OK(loaded.context.execute());
     ASSERT_OK(loaded.context.output(0, result));
@@ -159,7 +160,7 @@ TEST(Precision, ResultsHaveTheBitsOfTheType) {
 }
 
 TEST(Profile, CountsEveryNode) {
-  Loaded loaded({});
+  Loaded loaded(Options{});
   ASSERT_OK(loaded.context.execute());
   conformance::Text text;
   ASSERT_OK(take(tested().table().profile(loaded.context.get(), text.sink())));
