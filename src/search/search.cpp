@@ -201,6 +201,10 @@ class Search {
     session_.original_precision = child->info().value("precision", std::string("f32"));
     note_info(session_, original_, child->info());
     original_.reduced = false;
+    // The same library and precision; only its settings are the vendor's own.
+    defaults_.row.ran_precision = original_.row.ran_precision;
+    defaults_.row.backend_version = original_.row.backend_version;
+    defaults_.row.vendor_library = original_.row.vendor_library;
     original_outputs_.emplace(session_, std::move(*child));
     SPEEDSTER_TRY(original_outputs_->check_finite(session_.split.search));
     return remember_expected();
