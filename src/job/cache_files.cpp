@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "job/failures.h"
+
 namespace speedster::job {
 namespace {
 
 constexpr const char* kRecord = "entry.json";
-constexpr std::size_t kFailedKept = 16;
 /// Copies in staging/ that are not under a key's lock belong to someone who is at work, or was.
 constexpr double kAbandonedSeconds = 3600;
 
@@ -131,24 +132,7 @@ Result<void> CacheFiles::publish(const std::string& key, const std::string& step
   return {};
 }
 
-Result<fs::path> CacheFiles::keep_failed(const std::string& key) const {
-  const fs::path folder = state_directory() / "failed", place = folder / key;
-  SPEEDSTER_TRY(make_directories(folder));
-  std::error_code error;
-  fs::remove_all(place, error);
-  fs::rename(staging(key), place, error);
-  if (error) {  // the state folder is on another file system
-    fs::copy(staging(key), place, fs::copy_options::recursive | fs::copy_options::copy_symlinks, error);
-    discard(key);
-    if (error) return errno_error(error.value(), "cache", "a place for a failed job", place);
-  }
-  ::utimensat(AT_FDCWD, place.c_str(), nullptr, 0);
-  std::vector<fs::path> kept = children(folder);
-  std::sort(kept.begin(), kept.end(),
-            [](const fs::path& a, const fs::path& b) { return age_seconds(a) < age_seconds(b); });
-  for (std::size_t i = kFailedKept; i < kept.size(); ++i) fs::remove_all(kept[i], error);
-  return place;
-}
+Result<fs::path> CacheFiles::keep_failed(const std::string& key) const { return move_to_failures(staging(key), key); }
 
 std::vector<JobCache::Entry> CacheFiles::list() const {
   std::vector<JobCache::Entry> entries;

@@ -32,6 +32,13 @@ std::string fill(std::string_view text, const std::map<std::string, std::string>
   }
 }
 
+std::string limited(std::string_view script, const Limits& limits) {
+  const std::string count = std::to_string(limits.threads);
+  const std::string threads =
+      limits.threads > 0 ? "OMP_NUM_THREADS=" + count + " SPEEDSTER_THREADS=" + count + " " : "";
+  return fill(script, {{"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")}, {"THREADS", threads}});
+}
+
 /// JSON's strings are Python's, as long as everything beyond ASCII is escaped.
 std::string python_literal(const Json& json) {
   return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
@@ -48,12 +55,11 @@ Result<void> write_script(const std::filesystem::path& path, const std::string& 
 }  // namespace
 
 Result<void> write_repro(const std::filesystem::path& directory, const Limits& limits) {
-  const std::string threads = limits.threads > 0 ? "OMP_NUM_THREADS=" + std::to_string(limits.threads) +
-                                                       " SPEEDSTER_THREADS=" + std::to_string(limits.threads) + " "
-                                                 : "";
-  return write_script(
-      directory / "repro.sh",
-      fill(kScript, {{"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")}, {"THREADS", threads}}));
+  return write_script(directory / "repro.sh", limited(kScript, limits));
+}
+
+Result<void> write_serve_repro(const std::filesystem::path& directory, const Limits& limits) {
+  return write_script(directory / "repro.sh", limited(kServeScript, limits));
 }
 
 std::vector<std::string> vendors_with_repro() {

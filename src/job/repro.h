@@ -14,6 +14,9 @@ namespace speedster::job {
 /// lies; it needs speedster-worker (SPEEDSTER_WORKER, else PATH).
 Result<void> write_repro(const std::filesystem::path& directory, const Limits& limits);
 
+/// DIRECTORY/repro.sh: sends DIRECTORY/requests.jsonl to `speedster-worker serve`, which loads DIRECTORY/package.
+Result<void> write_serve_repro(const std::filesystem::path& directory, const Limits& limits);
+
 /// What a vendor was asked to do when it failed.
 struct VendorRepro {
   std::string backend;                         ///< "onnxruntime", "openvino"

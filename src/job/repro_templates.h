@@ -27,6 +27,24 @@ if [ -f "$copy/result.json" ]; then cat "$copy/result.json"; fi
 exit "$status"
 )text";
 
+/// repro.sh of a check or timing: LIMITS, THREADS.
+inline constexpr std::string_view kServeScript = R"text(#!/bin/sh
+# Sends the requests that failed to a worker again, under the same limits. Replies go to stdout, the vendor's words too.
+# The exit code: 0 all were answered (look for "ok": false), 97 out of memory, 142 out of time, above 128 a signal.
+set -eu
+cd "$(dirname "$0")"
+worker=${SPEEDSTER_WORKER:-$(command -v speedster-worker || true)}
+if [ -z "$worker" ]; then
+  echo "[repro] expected speedster-worker on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
+  exit 2
+fi
+outputs=$(mktemp)
+status=0
+@THREADS@"$worker" exec @LIMITS@ -- "$worker" serve 3<requests.jsonl 4>&1 5<>"$outputs" || status=$?
+rm -f "$outputs"
+exit "$status"
+)text";
+
 /// repro_vendor.py: VERSION, MODEL, SAMPLE, THREADS, OPTIONS.
 inline constexpr std::string_view kOnnxRuntime = R"text(#!/usr/bin/env python3
 """Repeats a failure of ONNX Runtime without Speedster: pip install onnxruntime@VERSION@ numpy"""

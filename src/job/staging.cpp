@@ -1,13 +1,7 @@
 #include "job/staging.h"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "base/digest.h"
+#include "job/place.h"
 #include "job/wire.h"
 
 namespace speedster::job {
@@ -15,21 +9,6 @@ namespace {
 
 /// Below it a copy costs less than the bookkeeping.
 constexpr std::uint64_t kSmall = std::uint64_t{1} << 20U;
-
-/// Shares the blocks of two files, where the file system can.
-bool reflink(const fs::path& from, const fs::path& to) {
-  const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  const UniqueFd target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!source.valid() || !target.valid()) return false;
-  if (::ioctl(target.get(), FICLONE, source.get()) == 0) return true;
-  ::unlink(to.c_str());
-  return false;
-}
-
-/// A hard link to the file itself, not to a symbolic link that names it.
-bool link(const fs::path& from, const fs::path& to) {
-  return ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0;
-}
 
 class Stager {
  public:
@@ -41,12 +20,13 @@ class Stager {
     SPEEDSTER_TRY(make_directories(to.parent_path()));
     SPEEDSTER_ASSIGN(const std::uint64_t bytes, speedster::file_size(from));
     if (bytes < kSmall) return speedster::copy_file(from, to);
-    if (reflink(from, to)) return {};
+    if (share_blocks(from, to)) return {};
     if (!native_) return speedster::copy_file(from, to);
     const bool ours = from.lexically_normal().string().starts_with(cache_.string() + "/");
-    if ((immutable || ours) && link(from, to)) return {};
+    if ((immutable || ours) && hard_link(from, to)) return {};
     SPEEDSTER_ASSIGN(const fs::path copy, blob(from));
-    return link(copy, to) ? Result<void>() : speedster::copy_file(from, to);  // another file system, or too many links
+    return hard_link(copy, to) ? Result<void>()
+                               : speedster::copy_file(from, to);  // another file system, or too many links
   }
 
   Result<void> place_folder(const fs::path& from, const std::string& relative, bool immutable) const {

@@ -70,8 +70,8 @@ class Child {
   /// SIGSTOP to the group, returns once all of it is seen stopped (at most some seconds).
   Result<void> pause();
   Result<void> resume();
-  /// Waits for the end; kills at the deadline (fate timeout) or cancel. JSON objects that it says on descriptor 4 on the
-  /// way, progress and others, go to `progress`.
+  /// Waits for the end; kills at the deadline (fate timeout) or cancel. JSON objects that it says on descriptor 4 on
+  /// the way, progress and others, go to `progress`.
   Exit wait(const Deadline& deadline, const CancelToken& cancel, const std::function<void(const Json&)>& progress = {});
   void kill();
   /// Watches resident size (default on); off while the child is being timed.

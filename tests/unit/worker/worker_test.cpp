@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <csignal>
 #include <fstream>
 
 #include "base/files.h"
+#include "job/failures.h"
 #include "job/job.h"
 #include "model/signature.h"
 #include "onnx/model.h"
@@ -395,13 +397,25 @@ TEST_F(Served, APackageThatIsNone) {
   EXPECT_EQ(reply.error().kind(), ErrorKind::kNotFound) << reply.error().message();
 }
 
-TEST_F(Served, ACrashDuringACallIsSeen) {
+TEST_F(Served, ACrashDuringACallIsKeptAndHappensAgain) {
+  const fs::path package = draft({{"fault", "abort"}, {"fault_at", "execute:3"}});
   job::Child child = serve();
-  load(child, draft({{"fault", "abort"}, {"fault_at", "execute:3"}}));
-  const auto reply = call(child, {{"op", "block"}, {"indices", {0}}});
+  load(child, package);
+  const Json block = {{"op", "block"}, {"indices", {0}}};
+  const auto reply = call(child, block);
   ASSERT_FALSE(reply.ok());
   EXPECT_EQ(reply.error().kind(), ErrorKind::kCrashed);
   EXPECT_THAT(reply.error().message(), HasSubstr("SIGABRT"));
+
+  const Json load_request = {
+      {"op", "load"}, {"package", package.string()}, {"threads", 1}, {"samples", path("store").string()}};
+  const auto kept = job::keep_failure(
+      {path("serve0"), package, path("store"), {load_request, block}, reply.error(), job::Limits(), std::nullopt});
+  ASSERT_TRUE(kept.ok()) << kept.error().message();
+  const int status = ::system(("SPEEDSTER_WORKER='" + supervisor_->worker().string() + "' '" +
+                               (*kept / "repro.sh").string() + "' >'" + path("said").string() + "' 2>&1")
+                                  .c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGABRT) << *read_file(path("said"));
 }
 
 }  // namespace
