@@ -31,7 +31,8 @@ struct Side {
 };
 
 Result<Side> open_package(const fs::path& path) {
-  Side side{path, path, true, {}, {}, {}};
+  std::error_code error;
+  Side side{path, fs::absolute(path, error), true, {}, {}, {}};  // absolute: the child has another working directory
   SPEEDSTER_ASSIGN(const package::LoadedManifest loaded, package::read_manifest(path));
   const auto entry = loaded.manifest.entries.find("main");
   if (entry == loaded.manifest.entries.end())
