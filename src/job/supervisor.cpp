@@ -86,6 +86,8 @@ Result<Child> Supervisor::spawn(const Command& command) {
   if (executable.empty() || executable.front() != '/')
     return Error(ErrorKind::kUsage,
                  "[" + name + "] expected an absolute path of an executable, got \"" + executable + "\"");
+  if (command.directory.empty())
+    return Error(ErrorKind::kUsage, "[" + name + "] expected a working directory, got none");
   if (command.descriptors.size() > kMaxExtraDescriptors)
     return Error(ErrorKind::kUsage, "[" + name + "] expected at most " + std::to_string(kMaxExtraDescriptors) +
                                         " descriptors, got " + std::to_string(command.descriptors.size()));
@@ -94,7 +96,7 @@ Result<Child> Supervisor::spawn(const Command& command) {
       return Error(ErrorKind::kUsage, "[" + name + "] expected words without a zero byte");
   SPEEDSTER_ASSIGN(const std::shared_ptr<Link> link, state_->current());
 
-  const std::filesystem::path log_path = command.directory / "log.txt";
+  const std::filesystem::path log_path = command.log.empty() ? command.directory / "log.txt" : command.log;
   UniqueFd log(::open(log_path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!log.valid()) return errno_error(errno, name, "a writable log", log_path);
   std::array<int, 2> requests{}, replies{};

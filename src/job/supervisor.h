@@ -48,7 +48,8 @@ Error to_error(const Exit& exit, std::string_view who);
 struct Command {
   std::vector<std::string> argv;                   ///< absolute executable first
   std::map<std::string, std::string> environment;  ///< added to a small clean environment
-  std::filesystem::path directory;                 ///< working directory, which must exist; also where log.txt goes
+  std::filesystem::path directory;                 ///< working directory, which must exist
+  std::filesystem::path log;                       ///< what it prints, overwritten; empty = directory / "log.txt"
   Limits limits;
   std::vector<int> descriptors;  ///< given to the child as 5, 6, …, at most 16; the caller keeps its own
   std::string name;              ///< who it is in messages; empty = the executable's file name

@@ -35,6 +35,9 @@ accuracy::RunProgram run_in_child(const Session& session) {
     job::Command command;
     command.argv = argv;
     command.directory = folder;
+    // The folder may be the user's: what the program prints does not belong there.
+    SPEEDSTER_ASSIGN(const TempDir printed, TempDir::create("metric-", session.work));
+    command.log = printed.path() / "log.txt";
     command.limits = session.limits;
     command.limits.wall_seconds = session.request->candidate_timeout_seconds;
     command.name = "metric";
@@ -46,7 +49,7 @@ accuracy::RunProgram run_in_child(const Session& session) {
       return Error(ErrorKind::kBadInput, "[metric] expected " + argv[0] + " to print a drop, got: " + job::describe(exit) +
                                              (exit.log_tail.empty() ? "" : "\n" + exit.log_tail));
     }
-    return read_file(folder / "log.txt", kMaxOutput);
+    return read_file(command.log, kMaxOutput);
   };
 }
 

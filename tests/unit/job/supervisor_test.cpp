@@ -42,6 +42,16 @@ TEST_F(Supervisor_, WhatItPrintsIsInTheLog) {
   EXPECT_THAT(lost.log_tail, HasSubstr("unknown mode"));  // stderr too
 }
 
+TEST_F(Supervisor_, TheLogMayLieElsewhere) {
+  Command say = command("say", "elsewhere");
+  say.log = folder_->path() / "said.txt";
+  EXPECT_EQ(run(say).fate, Fate::kOk);
+  EXPECT_THAT(*read_file(say.log), HasSubstr("elsewhere"));
+  EXPECT_FALSE(fs::exists(say.directory / "log.txt"));
+  say.directory.clear();
+  EXPECT_EQ(supervisor_->spawn(say).error().kind(), ErrorKind::kUsage);
+}
+
 TEST_F(Supervisor_, ACrash) {
   Command crash = command("crash");
   for (const char* options : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) crash.environment[options] = "handle_segv=0";
