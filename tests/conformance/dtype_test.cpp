@@ -46,8 +46,11 @@ const std::map<std::string, Dtype>& dtypes() {
 HostTensor sample(DLDataType dtype, bool narrow = false) {
   HostTensor value(dtype, {3, 2}, (6 * dtype.bits + 7U) / 8U);
   for (std::size_t i = 0; i < value.bytes.size(); ++i) {
-    const bool dropped = narrow && i % (dtype.bits / 8U) >= 4;
-    value.bytes[i] = static_cast<std::byte>(dropped ? 0 : dtype.code == kDLBool ? i % 2 : 0x21 + 3 * i);
+    const std::size_t place = i % std::max<std::size_t>(dtype.bits / 8U, 1);
+    unsigned byte = dtype.code == kDLBool ? i % 2 : 0x21 + 3 * static_cast<unsigned>(i);
+    if (narrow && place == 3) byte &= 0x7FU;  // fits in 32 bits with a sign
+    if (narrow && place > 3) byte = 0;
+    value.bytes[i] = static_cast<std::byte>(byte);
   }
   return value;
 }
