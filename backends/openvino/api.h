@@ -54,6 +54,7 @@ inline constexpr const char* kWho = "openvino";
   X(ov_tensor_free)                            \
   X(ov_tensor_data)                            \
   X(ov_tensor_get_shape)                       \
+  X(ov_tensor_get_size)                        \
   X(ov_tensor_get_byte_size)                   \
   X(ov_shape_free)
 

@@ -100,11 +100,18 @@ Context::Result Context::result(std::uint32_t output) {
   api_.check(api_.ov_infer_request_get_tensor_by_const_port(request_.get(), session_->output(output), &raw),
              "a result");
   const Tensor tensor(raw, api_.ov_tensor_free);  // the request keeps the memory
-  ov_shape_t shape = {};
-  api_.check(api_.ov_tensor_get_shape(raw, &shape), "a result's shape");
   Result result;
-  result.shape.assign(shape.dims, shape.dims + shape.rank);
-  api_.ov_shape_free(&shape);
+  ov_shape_t shape = {};
+  const ov_status_e status = api_.ov_tensor_get_shape(raw, &shape);
+  // The interface cannot say the shape of a scalar: it refuses rank 0.
+  std::size_t elements = 0;
+  const bool scalar = status == ov_status_e::INVALID_C_PARAM && output_info(output).rank <= 0 &&
+                      api_.ov_tensor_get_size(raw, &elements) == ov_status_e::OK && elements == 1;
+  if (!scalar) {
+    api_.check(status, "a result's shape");
+    result.shape.assign(shape.dims, shape.dims + shape.rank);
+    api_.ov_shape_free(&shape);
+  }
   std::size_t bytes = 0;
   api_.check(api_.ov_tensor_get_byte_size(raw, &bytes), "a result's size");
   if (bytes > 0) api_.check(api_.ov_tensor_data(raw, &result.data), "a result");

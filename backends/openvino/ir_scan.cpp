@@ -234,7 +234,7 @@ class Reader {
   std::vector<std::string> order;
   std::map<std::string, Layer> layers;
   std::set<std::string> constant_types;
-  bool is_net = false, has_state = false;
+  bool is_net = false, has_state = false, free_axes = false;
 
  private:
   /// The closing bracket; attributes may hold brackets.
@@ -258,6 +258,9 @@ class Reader {
       const std::string id = tag.attribute("id");
       layers[id] = {type_, tag.attribute("version").starts_with("opset"), {}};
       order.push_back(id);
+    } else if (tag.name() == "data" && type_ == "Parameter" && bodies_ == 0) {
+      // "1,3,?,1..64": a fixed shape has nothing but numbers.
+      free_axes |= tag.attribute("shape").find_first_not_of("0123456789,") != std::string::npos;
     } else if (tag.name() == "data" && type_ == "Const") {
       constant_types.insert(tag.attribute("element_type"));
     } else if (tag.name() == "edge" && bodies_ == 0) {
@@ -317,6 +320,7 @@ IrScan scan_ir(const fs::path& xml) {
   IrScan scan;
   scan.constant_types = std::move(reader.constant_types);
   scan.has_state = reader.has_state;
+  scan.free_axes = reader.free_axes;
   std::map<std::string, Flow> flows;
   for (const std::string& id : reader.order) {
     const Layer& layer = reader.layers[id];

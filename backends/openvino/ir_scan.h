@@ -11,6 +11,7 @@ namespace speedster::openvino {
 struct IrScan {
   std::vector<bool> value_dependent;     ///< for each Result, in order; what cannot be told counts as yes
   std::set<std::string> constant_types;  ///< element types of constants: "f32", "f16", "i8", …
+  bool free_axes = false;                ///< an input has an axis without a fixed extent
   bool has_state = false;                ///< ReadValue / Assign
 };
 

@@ -32,6 +32,7 @@ Artifact inspect_onnx(const fs::path& path) {
                     scan.inputs, scan.outputs};
   artifact.files.insert(artifact.files.end(), scan.external_files.begin(), scan.external_files.end());
   artifact.axes = scan.axes;
+  artifact.free_axes = scan.free_axes;
   artifact.weight_bytes = scan.weight_bytes;
   if (scan.operators.contains("DequantizeLinear")) artifact.rounded.insert("int8");
   if (scan.weight_elements.contains(kOnnxFloat16)) artifact.rounded.insert("f16");
@@ -46,6 +47,7 @@ Artifact inspect_ir(const fs::path& path) {
                   "[openvino] expected a model without state, got ReadValue or Assign operations; try to "
                   "convert it with its state as inputs and outputs (the vendor's C interface cannot reset it)");
   Artifact artifact{path, "openvino-ir", {path.filename().string()}, scan.value_dependent};
+  artifact.free_axes = scan.free_axes;
   std::error_code error;
   if (const auto bytes = fs::file_size(weights_of(path), error); !error) {
     artifact.weight_bytes = bytes;
@@ -162,6 +164,10 @@ std::vector<Property> Session::properties() const {
   // The defaults of these two are lossy whatever the precision hint says.
   if (!options_.flag("dynamic_quantization")) result.push_back({"DYNAMIC_QUANTIZATION_GROUP_SIZE", "0"});
   if (full) result.push_back({"KV_CACHE_PRECISION", "f32"});
+  // A fused kernel that was made for one extent may be used for another and give wrong numbers (seen on 2026.4.1:
+  // attention, sequence 1, then 33).
+  if (options_.text("fusion") == "off" || (options_.text("fusion") == "auto" && artifact_.free_axes))
+    result.push_back({"SNIPPETS_MODE", "DISABLE"});
   if (options_.text("pinning") != "auto")
     result.push_back({"ENABLE_CPU_PINNING", options_.text("pinning") == "on" ? "YES" : "NO"});
   if (!options_.text("cache_dir").empty() && !measured_) result.push_back({"CACHE_DIR", options_.text("cache_dir")});

@@ -39,6 +39,7 @@ struct Artifact {
   std::map<std::string, std::vector<std::string>> axes;  ///< symbolic axes by name of the input or output
   std::set<std::string> rounded;  ///< "int8", "f16", "bf16": kinds that stored weights were rounded to
   std::uint64_t weight_bytes = 0;
+  bool free_axes = false;  ///< an input has an axis without a fixed extent
 };
 /// Looks at the file, refuses what is broken or cannot be run. `format` empty: told from the content.
 Artifact inspect(const std::filesystem::path& path, const std::string& format = {});

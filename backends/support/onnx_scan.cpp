@@ -109,35 +109,44 @@ class Scanner {
     }
   }
 
-  /// Name and symbolic axes of a ValueInfoProto.
-  std::string value_info(std::string_view bytes) {
+  struct ValueInfo {
     std::string name;
-    std::vector<std::string> axes;
+    std::vector<std::string> axes;  ///< symbolic names, "" where none
+    bool has_shape = false, free_axes = false;
+  };
+
+  ValueInfo value_info(std::string_view bytes) const {
+    ValueInfo info;
     const auto nested = [&](std::string_view message, unsigned wanted, auto&& visit) {
       each(message, [&](unsigned field, std::string_view payload, std::uint64_t) {
         if (field == wanted) visit(payload);
       });
     };
-    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
-      if (field == 1) name = payload;
-      if (field != 2) return;
-      nested(payload, 1, [&](std::string_view tensor) {       // TypeProto.tensor_type
-        nested(tensor, 2, [&](std::string_view shape) {       // Tensor.shape
-          nested(shape, 1, [&](std::string_view dimension) {  // TensorShapeProto.dim
-            std::string& axis = axes.emplace_back();
-            nested(dimension, 2, [&](std::string_view symbol) { axis = symbol; });
-          });
+    const auto dimension = [&](std::string_view payload) {
+      std::string& axis = info.axes.emplace_back();
+      bool fixed = false;
+      each(payload, [&](unsigned field, std::string_view symbol, std::uint64_t) {
+        if (field == 1) fixed = true;
+        if (field == 2) axis = symbol;
+      });
+      info.free_axes |= !fixed;
+    };
+    nested(bytes, 1, [&](std::string_view name) { info.name = name; });
+    nested(bytes, 2, [&](std::string_view type) {
+      nested(type, 1, [&](std::string_view tensor) {     // TypeProto.tensor_type
+        nested(tensor, 2, [&](std::string_view shape) {  // Tensor.shape
+          info.has_shape = true;
+          nested(shape, 1, dimension);  // TensorShapeProto.dim
         });
       });
     });
-    scan_.axes.emplace(name, std::move(axes));
-    return name;
+    return info;
   }
 
   void graph(std::string_view bytes, int depth) {
     if (depth > kMaxDepth) corrupt("graphs nested at most 64 deep");
     const bool main = depth == 0;
-    std::vector<std::string> inputs;
+    std::vector<ValueInfo> inputs;
     each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
       switch (field) {
         case 1: {
@@ -154,7 +163,11 @@ class Scanner {
           if (main) inputs.push_back(value_info(payload));
           break;
         case 12:
-          if (main) scan_.outputs.push_back(value_info(payload));
+          if (main) {
+            ValueInfo info = value_info(payload);
+            scan_.outputs.push_back(info.name);
+            scan_.axes.emplace(std::move(info.name), std::move(info.axes));
+          }
           break;
         case 15:
           each(payload, [&](unsigned part, std::string_view values, std::uint64_t) {
@@ -166,8 +179,12 @@ class Scanner {
         default: break;
       }
     });
-    for (std::string& input : inputs)
-      if (!scan_.initializers.contains(input)) scan_.inputs.push_back(std::move(input));
+    for (ValueInfo& input : inputs) {
+      if (scan_.initializers.contains(input.name)) continue;
+      scan_.inputs.push_back(input.name);
+      scan_.free_axes |= input.free_axes || !input.has_shape;
+      scan_.axes.emplace(std::move(input.name), std::move(input.axes));
+    }
     if (main) sort_nodes();
   }
 

@@ -47,9 +47,12 @@ std::string requirement(const package::Variant& variant) {
 }
 
 /// The payload under its own file names, as its parts refer to each other by name, and session.json.
-Result<void> write_model(const fs::path& package, const package::Variant& variant, const fs::path& folder,
-                         ExportReport& report) {
-  SPEEDSTER_ASSIGN(Json session, vendor_session(variant));
+Result<void> write_model(const fs::path& package, const package::EntryPoint& entry, const package::Variant& variant,
+                         const fs::path& folder, ExportReport& report) {
+  const bool free_axes = std::ranges::any_of(entry.signature.inputs, [](const TensorSpec& input) {
+    return input.unknown_rank || std::ranges::any_of(input.axes, &Axis::dynamic);
+  });
+  SPEEDSTER_ASSIGN(Json session, vendor_session(variant, free_axes));
   session["variant"] = variant.name;
   session["model"] = fs::path(variant.payload).filename().string();
   session["format"] = variant.format;
@@ -93,9 +96,9 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   const fs::path root = staging.path() / "export";
   ExportReport report{
       target, winner->name, winner->backend, original == nullptr ? "" : original->name, {requirement(*winner)}, {}};
-  SPEEDSTER_TRY(write_model(package, *winner, root / "optimized", report));
+  SPEEDSTER_TRY(write_model(package, entry, *winner, root / "optimized", report));
   if (original != nullptr) {
-    SPEEDSTER_TRY(write_model(package, *original, root / kOriginal, report));
+    SPEEDSTER_TRY(write_model(package, entry, *original, root / kOriginal, report));
     if (original->backend != winner->backend) report.requirements.push_back(requirement(*original));
   }
   report.requirements.emplace_back("numpy");

@@ -46,7 +46,7 @@ Json onnxruntime(const Options& options) {
           {"config", {{"session.intra_op.allow_spinning", spinning}, {"session.inter_op.allow_spinning", spinning}}}};
 }
 
-Json openvino(const Options& options) {
+Json openvino(const Options& options, bool free_axes) {
   const std::string precision = options.text("precision", "fp32");
   const bool full = precision == "fp32";
   Json config = {{"INFERENCE_PRECISION_HINT", full                  ? "f32"
@@ -59,6 +59,8 @@ Json openvino(const Options& options) {
   if (options.threads() > 0) config["INFERENCE_NUM_THREADS"] = options.threads();
   if (!options.flag("dynamic_quantization", false)) config["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "0";
   if (full) config["KV_CACHE_PRECISION"] = "f32";
+  const std::string fusion = options.text("fusion", "auto");
+  if (fusion == "off" || (fusion == "auto" && free_axes)) config["SNIPPETS_MODE"] = "DISABLE";
   if (const std::string pinning = options.text("pinning", "auto"); pinning != "auto")
     config["ENABLE_CPU_PINNING"] = pinning == "on";
   return {{"vendor", "openvino"}, {"threads_key", "INFERENCE_NUM_THREADS"}, {"config", std::move(config)}};
@@ -66,9 +68,9 @@ Json openvino(const Options& options) {
 
 }  // namespace
 
-Result<Json> vendor_session(const Variant& variant) {
+Result<Json> vendor_session(const Variant& variant, bool free_axes) {
   if (variant.backend == "onnxruntime") return onnxruntime(Options(variant));
-  if (variant.backend == "openvino") return openvino(Options(variant));
+  if (variant.backend == "openvino") return openvino(Options(variant), free_axes);
   return Error(ErrorKind::kUnsupported, "[export] expected a variant of onnxruntime or openvino, got \"" +
                                             variant.name + "\" of " + variant.backend +
                                             ", which has no form of its own");

@@ -89,6 +89,8 @@ TEST(VendorSession, DefaultsAreThoseOfThePlugins) {
   EXPECT_EQ(openvino["config"]["INFERENCE_PRECISION_HINT"], "f32");
   EXPECT_EQ(openvino["config"]["PERFORMANCE_HINT"], "LATENCY");
   EXPECT_FALSE(openvino["config"].contains("INFERENCE_NUM_THREADS")) << "the vendor's own default";
+  EXPECT_FALSE(openvino["config"].contains("SNIPPETS_MODE"));
+  EXPECT_EQ(vendor_session(variant, true).value()["config"]["SNIPPETS_MODE"], "DISABLE") << "an input has a free axis";
   variant.backend = "onnxruntime";
   variant.options = {{"threads", "3"}, {"inter_threads", "2"}, {"arena", "0"}};
   const Json ort = vendor_session(variant).value();
