@@ -11,7 +11,7 @@ if(BUILD_SHARED_LIBS)
   set_target_properties(speedster_runtime PROPERTIES
     LINK_DEPENDS ${runtime_dir}/runtime.map
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
-    BUILD_RPATH "$ORIGIN" INSTALL_RPATH "$ORIGIN")
+    INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON)
 else()
   add_library(speedster_runtime STATIC ${runtime_dir}/learner/c_api.cpp)
   target_link_libraries(speedster_runtime PRIVATE $<BUILD_INTERFACE:speedster_options> OpenSSL::Crypto ${CMAKE_DL_LIBS})

@@ -192,6 +192,11 @@ TEST_F(Cpp, TheSteadyStateAllocatesNothing) {
   counting = false;
   EXPECT_TRUE(ran);
   EXPECT_EQ(allocations, 0U);
+  counting = true;
+  speedster_error* const info = speedster_learner_info(learner->get(), [](void*, const char*, std::size_t) {}, nullptr);
+  counting = false;
+  EXPECT_EQ(info, nullptr);
+  EXPECT_GT(allocations, 10U) << "the counter sees what the library allocates";
   EXPECT_TRUE(in_bound_memory);
   EXPECT_EQ(view->data, y.data());
 }

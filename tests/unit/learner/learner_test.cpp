@@ -109,6 +109,15 @@ TEST_F(Load, UnknownOptionsAreUsageErrorsAndDoNotFallBack) {
   EXPECT_THAT(learner.error().full_message(), AllOf(HasSubstr("precison"), HasSubstr("precision")));
 }
 
+TEST_F(Load, OptionsOfThePackageThatThePluginDoesNotKnowFallBack) {
+  VariantPlan newer = variant("newer");
+  newer.options = {{"an_option_of_the_future", "1"}};
+  const auto learner = Learner::load(mlp({newer, variant("sound")}), {});
+  ASSERT_TRUE(learner.ok()) << learner.error().full_message();
+  EXPECT_EQ((*learner)->variant().name, "sound");
+  EXPECT_THAT((*learner)->passed_over()[0].reason, HasSubstr("an_option_of_the_future"));
+}
+
 TEST_F(Load, ThreadsAreAsJudgedButNoMoreThanThereAre) {
   VariantPlan plan = variant("wide");
   plan.threads = 4096;
