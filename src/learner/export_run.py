@@ -37,7 +37,7 @@ def read_safetensors(path):
             sys.exit(f"[run] expected a dtype that numpy has for {name}, got {entry['dtype']}")
         begin, end = entry["data_offsets"]
         raw = np.frombuffer(data[8 + length + begin : 8 + length + end], SAFETENSORS[entry["dtype"]])
-        tensors[name] = raw.reshape(entry["shape"])
+        tensors[name] = raw.reshape(entry["shape"]).copy()  # aligned and writeable
     return tensors
 
 
