@@ -21,9 +21,9 @@ if(TARGET speedster_run)
   install(TARGETS speedster_run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 endif()
 
-install(DIRECTORY include/speedster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/speedster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(FILES ${SPEEDSTER_DLPACK_INCLUDE}/dlpack/dlpack.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dlpack COMPONENT development)
-install(DIRECTORY schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/speedster COMPONENT runtime)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/speedster COMPONENT runtime)
 
 # Licences of what the binaries contain; `speedster bundle` takes them from here, in the build tree too.
 set(licences ${PROJECT_BINARY_DIR}/${CMAKE_INSTALL_DATADIR}/speedster/licenses)
