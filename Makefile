@@ -17,18 +17,19 @@ toolchains: build
 demo: toolchains
 	examples/text_recognition/demo.sh build/$(PRESET)
 
-# Suites that were not yet seen green in a release build; each leaves this list in the commit that mends it. test-all runs them.
-UNPROVEN := ^(unit_compressor|unit_learner|unit_reference|unit_worker|conformance_openvino|compat|install_.*|scenario_(crash|hang|interrupt|noisy|nothing_faster|out_of_memory|reduced_without_budget|resume_after_kill|tie|time_budget|wrong_answer))$$
-
 # Every feature once; test-all adds the slow suites.
 test: toolchains
 	python3 cmake/check_includes.py .
-	ctest --preset $(PRESET) -LE slow -E '$(UNPROVEN)'
+	ctest --preset $(PRESET) -LE slow
 
 test-all: toolchains
 	python3 cmake/check_includes.py .
 	ctest --preset $(PRESET)
 	scripts/sanitize.sh
+
+# The figures of the README, one after the other; nothing else should run meanwhile. FIGURES="overhead search_time" picks some.
+bench: demo
+	benchmarks/run.sh $(FIGURES)
 
 clean:
 	rm -rf build

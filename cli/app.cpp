@@ -45,6 +45,7 @@ class Parser {
     root_.require_subcommand(0, 1);
     root_.set_help_flag("-h,--help", "This text");
     root_.add_flag("--version", version_, "Print the version");
+    root_.add_flag("--json", io_.json, "The same as JSON");
     root_.footer(kFooter);
     for (const Command& command : commands) {
       CLI::App* app = root_.add_subcommand(command.name, command.summary);

@@ -101,7 +101,7 @@ void say_toolchain(Page& page, const toolchain::Row& row) {
   const auto version = row.packages.find(row.name);
   std::string text = version == row.packages.end() ? "" : version->second + ", ";
   if (!row.problem.empty())
-    text += row.problem;
+    text += row.problem + "; try speedster toolchain install " + row.name + " --force";
   else if (!row.installed)
     text += "not installed; try speedster toolchain install " + row.name;
   else

@@ -82,6 +82,9 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   add_list(app, "--shapes", a.shapes, "Size of one call for each input: images=1x3x48x320,tokens=1x128")
       ->group(kSamplesGroup)
       ->type_name("NAME=SHAPE");
+  add_list(app, "--axis", a.axes, "What a dynamic axis may be beyond the samples, by its name: width=80:320:1280")
+      ->group(kSamplesGroup)
+      ->type_name("NAME=MIN:OPT:MAX");
   add_list(app, "--range", a.ranges, "Bounds of random samples, HIGH left out for integers")
       ->group(kSamplesGroup)
       ->type_name("NAME=LOW:HIGH");
@@ -172,6 +175,8 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.labels = a.labels;
   SPEEDSTER_ASSIGN(request.shapes, parse_shapes(a.shapes));
   SPEEDSTER_ASSIGN(request.ranges, parse_ranges(a.ranges));
+  SPEEDSTER_ASSIGN(const auto axes, parse_axes(a.axes));
+  for (const auto& [name, bounds] : axes) request.axes[name] = {bounds.min, bounds.opt, bounds.max};
   request.metric = a.metric;
   if (!a.metric_command.empty()) {
     SPEEDSTER_ASSIGN(request.metric_command, split_command(a.metric_command, "--metric-command"));

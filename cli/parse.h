@@ -16,6 +16,11 @@ namespace speedster::cli {
 Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& pieces);
 /// "NAME=LOW:HIGH" with LOW below HIGH.
 Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std::vector<std::string>& pieces);
+struct AxisBounds {
+  std::int64_t min = 1, opt = 1, max = 1;
+};
+/// "NAME=MIN:OPT:MAX" or "NAME=MIN:MAX" (opt is then max), in this order and at least 1.
+Result<std::map<std::string, AxisBounds>> parse_axes(const std::vector<std::string>& pieces);
 /// "KEY=VALUE" pieces.
 Result<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& pieces, std::string_view option);
 /// Seconds of "60", "60s", "2m", "1m30s", "1.5h", "500ms".

@@ -2,9 +2,16 @@
 # A folder of your own wins: -DSPEEDSTER_DLPACK_INCLUDE=…, -DSPEEDSTER_ONNXRUNTIME_INCLUDE=…, -DSPEEDSTER_OPENVINO_INCLUDE=….
 
 set(SPEEDSTER_VENDOR_DIR ${PROJECT_SOURCE_DIR}/build/vendor CACHE PATH "Where fetched vendor headers are kept")
-find_package(Python3 COMPONENTS Interpreter QUIET)
+set(SPEEDSTER_DLPACK_INCLUDE ${SPEEDSTER_VENDOR_DIR}/include CACHE PATH "Folder with dlpack/dlpack.h")
+set(SPEEDSTER_ONNXRUNTIME_INCLUDE ${SPEEDSTER_VENDOR_DIR}/onnxruntime CACHE PATH "Folder with onnxruntime_c_api.h")
+set(SPEEDSTER_OPENVINO_INCLUDE ${SPEEDSTER_VENDOR_DIR}/openvino CACHE PATH "Folder with openvino/c/openvino.h")
+set(SPEEDSTER_ONNX_PROTO_DIR ${SPEEDSTER_VENDOR_DIR}/onnx CACHE PATH "Folder with onnx-ml.proto")
+set(SPEEDSTER_VENDOR_INCLUDE ${SPEEDSTER_DLPACK_INCLUDE})
 
-if(NOT (SPEEDSTER_DLPACK_INCLUDE AND SPEEDSTER_ONNXRUNTIME_INCLUDE AND SPEEDSTER_OPENVINO_INCLUDE AND SPEEDSTER_ONNX_PROTO_DIR))
+# Where one of the four is the fetched folder, the script runs at each configure; it does nothing if all is there.
+if("${SPEEDSTER_DLPACK_INCLUDE};${SPEEDSTER_ONNXRUNTIME_INCLUDE};${SPEEDSTER_OPENVINO_INCLUDE};${SPEEDSTER_ONNX_PROTO_DIR}"
+    MATCHES "(^|;)${SPEEDSTER_VENDOR_DIR}/")
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
   execute_process(
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/fetch_headers.py
             ${PROJECT_SOURCE_DIR}/cmake/vendor-headers.lock ${SPEEDSTER_VENDOR_DIR}
@@ -14,8 +21,3 @@ if(NOT (SPEEDSTER_DLPACK_INCLUDE AND SPEEDSTER_ONNXRUNTIME_INCLUDE AND SPEEDSTER
                         "or give the include folders by -DSPEEDSTER_*_INCLUDE")
   endif()
 endif()
-set(SPEEDSTER_DLPACK_INCLUDE ${SPEEDSTER_VENDOR_DIR}/include CACHE PATH "Folder with dlpack/dlpack.h")
-set(SPEEDSTER_ONNXRUNTIME_INCLUDE ${SPEEDSTER_VENDOR_DIR}/onnxruntime CACHE PATH "Folder with onnxruntime_c_api.h")
-set(SPEEDSTER_OPENVINO_INCLUDE ${SPEEDSTER_VENDOR_DIR}/openvino CACHE PATH "Folder with openvino/c/openvino.h")
-set(SPEEDSTER_ONNX_PROTO_DIR ${SPEEDSTER_VENDOR_DIR}/onnx CACHE PATH "Folder with onnx-ml.proto")
-set(SPEEDSTER_VENDOR_INCLUDE ${SPEEDSTER_DLPACK_INCLUDE})

@@ -34,6 +34,8 @@ struct OptimizeRequest {
   std::string labels;
   std::map<std::string, std::vector<std::int64_t>> shapes;
   std::map<std::string, std::pair<double, double>> ranges;
+  struct AxisRange { std::int64_t min = 1, opt = 1, max = 1; };
+  std::map<std::string, AxisRange> axes;         ///< of dynamic axes by their symbolic name; sizes in the samples widen it
   // Accuracy.
   std::string metric;                            ///< empty = cosine
   std::vector<std::string> metric_command;       ///< argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}`
@@ -59,7 +61,7 @@ struct OptimizeRequest {
   std::string command_line;                      ///< as typed, for the report's "command that accepts it"
   // Callbacks. They are called from the calling thread, `log` from any.
   std::function<void(const Progress&)> progress;
-  std::function<void(int level, const std::string&)> log;
+  std::function<void(int level, const std::string&)> log;  ///< level: 0 debug, 1 info, 2 warning, 3 error
   const std::atomic<bool>* cancel = nullptr;     ///< set it (from a signal handler too) to stop
 };
 

@@ -17,12 +17,14 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 struct DropAccumulator::Output {
   std::string name;
   Moments drops;  // of the samples whose drop is finite
-  double relative_l2 = 0, squares = 0, peak = 0;
+  double relative_l2 = 0, largest_l2 = 0, squares = 0, peak = 0;
   std::int64_t elements = 0;
   bool infinite = false, new_non_finite = false;
 
   void add(const Difference& difference, double drop) {
-    relative_l2 += difference.same_shape && !difference.new_non_finite ? difference.relative_l2 : kInfinity;
+    const double l2 = difference.same_shape && !difference.new_non_finite ? difference.relative_l2 : kInfinity;
+    relative_l2 += l2;
+    largest_l2 = std::max(largest_l2, l2);
     squares += difference.mse * static_cast<double>(difference.count);
     elements += difference.count;
     peak = std::max(peak, difference.peak);
@@ -84,6 +86,7 @@ Drop DropAccumulator::estimate(bool independent, double confidence) const {
     if (!only_output_.empty() && output->name != only_output_) continue;
     result.new_non_finite = result.new_non_finite || output->new_non_finite;
     result.relative_l2 = std::max(result.relative_l2, output->relative_l2 / static_cast<double>(samples_));
+    result.largest_l2 = std::max(result.largest_l2, output->largest_l2);
     if (worst == nullptr || output->mean() > worst->mean()) worst = output.get();
   }
   if (worst == nullptr) return result;
@@ -130,6 +133,7 @@ Json to_json(const Drop& drop) {
           {"samples", drop.samples},
           {"new_non_finite", drop.new_non_finite},
           {"relative_l2", json_from_number(drop.relative_l2)},
+          {"largest_l2", json_from_number(drop.largest_l2)},
           {"psnr", json_from_number(drop.psnr)}};
 }
 

@@ -61,7 +61,8 @@ struct Drop {
   double confidence = 0.95;
   std::size_t samples = 0;
   bool new_non_finite = false;
-  double relative_l2 = 0;  ///< worst output, always computed (full-precision check, 1e-3)
+  double relative_l2 = 0;  ///< mean over samples, worst output, always computed (full-precision check, 1e-3)
+  double largest_l2 = 0;   ///< of a single sample and output
   double psnr = 0;         ///< dB of the same output; infinity if equal. Shown, never a budget
 };
 Json to_json(const Drop& drop);

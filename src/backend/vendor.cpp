@@ -194,8 +194,8 @@ Result<std::vector<VendorLibrary>> find_vendor_libraries(const Plugin& plugin, c
   if (!candidates.found().empty()) return candidates.found();
   std::string places;
   for (const fs::path& place : candidates.places()) places += (places.empty() ? "" : ", ") + place.string();
-  return Error(ErrorKind::kNotFound, "[" + who + "] expected the vendor's library " + join(vendor.patterns, " or ") +
-                                         ", got none in " + places + remedy(plugin, vendor));
+  return Error(ErrorKind::kUnsupported, "[" + who + "] expected the vendor's library " + join(vendor.patterns, " or ") +
+                                            ", got none in " + places + remedy(plugin, vendor));
 }
 
 Result<VendorLibrary> find_vendor_library(const Plugin& plugin, const VendorSearch& search) {
@@ -244,7 +244,11 @@ Result<OpenedVendor> open_vendor(const std::shared_ptr<const Plugin>& plugin, co
     return OpenedVendor{std::move(*instance), library, version, std::move(*probe), std::move(refused)};
   }
   const ErrorKind kind = only->kind();
-  return Error(kind, "[" + who + "] expected a vendor's library that fits, got " + join(refused, "; "));
+  const auto described = plugin->description().find("vendor");
+  std::string advice;
+  if (described != plugin->description().end())
+    if (const auto vendor = read_vendor(*described, who)) advice = remedy(*plugin, *vendor);
+  return Error(kind, "[" + who + "] expected a vendor's library that fits, got " + join(refused, "; ") + advice);
 }
 
 }  // namespace speedster::backend

@@ -39,7 +39,7 @@ void UniqueFd::reset() {
 }
 
 Result<UniqueFd> open_for_reading(const fs::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, "files", "a readable file", path);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
@@ -129,6 +129,11 @@ Result<void> replace_directory(const fs::path& finished, const fs::path& to) {
   std::error_code error;
   const fs::path old = to.string() + ".old." + std::to_string(::getpid());
   const bool had = fs::exists(fs::symlink_status(to, error));
+  // One step where the file system can: at no moment is there nothing.
+  if (had && ::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) {
+    fs::remove_all(finished, error);
+    return {};
+  }
   if (had) {
     fs::rename(to, old, error);
     if (error) return errno_error(error.value(), "files", "a replaceable folder", to);

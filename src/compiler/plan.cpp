@@ -46,12 +46,13 @@ Recipe make(const Row& row, const PlanInput& input) {
   const bool percentile = name.ends_with("percentile");
   Json nodes = Json(input.exclude_nodes);
   recipe.options["precision"] = "fp32";
-  if (recipe.backend == "onnxruntime") {
-    recipe.options["optimization"] = "all";
-    for (const auto& [key, value] : input.session) recipe.options[key] = value;
-  }
+  if (recipe.backend == "onnxruntime") recipe.options["optimization"] = "all";
+  const auto backend = input.backends.find(recipe.backend);
+  if (backend != input.backends.end())
+    for (const auto& [key, value] : input.session)
+      if (backend->second.options.contains(key)) recipe.options[key] = value;
   if (name.ends_with("nncf-int8")) {
-    recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}}});
+    recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}, {"vnni", input.machine.has_vnni()}}});
     recipe.format = "openvino-ir";
     recipe.techniques = {"NNCF post-training int8"};
   } else if (recipe.requested_precision == "static-int8") {
@@ -103,6 +104,8 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
     return "this processor has no bf16 instructions (avx512_bf16 or amx_bf16)";
   if (recipe.backend == "openvino" && precision == "fp16" && !input.machine.has_fp16())
     return "this processor has no fp16 instructions (avx512_fp16); an fp16 hint runs as bf16 or fp32";
+  if (recipe.backend == "openvino" && (precision == "bf16" || precision == "fp16") && !input.exclude_nodes.empty())
+    return "OpenVINO sets " + precision + " for the whole model, nodes cannot be left out; try without --exclude-nodes";
   if (recipe.backend == "onnxruntime" && precision == "bf16") return "ONNX Runtime has no bf16 kernels for this processor";
   return {};
 }
@@ -114,9 +117,24 @@ Recipe original(const std::map<std::string, std::string>& session) {
   recipe.name = "original";
   recipe.backend = "onnxruntime";
   recipe.options = {{"precision", "fp32"}, {"optimization", "all"}};
-  for (const auto& [key, value] : session) recipe.options[key] = value;
+  for (const auto& [key, value] : session)
+    if (key != "optimization") recipe.options[key] = value;
   recipe.techniques = {"none"};
   return recipe;
+}
+
+Result<std::map<std::string, std::string>> session_of(const PlanInput& input, const std::string& backend) {
+  std::map<std::string, std::string> known;
+  std::set<std::string> all;
+  for (const auto& [name, availability] : input.backends)
+    if (availability.usable) all.insert(availability.options.begin(), availability.options.end());
+  const auto own = input.backends.find(backend);
+  for (const auto& [key, value] : input.session) {
+    if (!all.empty() && !all.contains(key))
+      return Error(ErrorKind::kUsage, "[plan] expected a session setting of " + join(all, ", ") + ", got \"" + key + "\"");
+    if (own != input.backends.end() && own->second.options.contains(key)) known[key] = value;
+  }
+  return known;
 }
 
 Recipe original_at_defaults() {

@@ -4,6 +4,7 @@
 #include <speedster/error.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,6 +46,7 @@ struct Availability {
   bool usable = false;
   std::string reason;                     ///< with the command that mends it, where not usable
   std::string version;
+  std::set<std::string> options;          ///< load options that the backend knows
 };
 
 struct PlanInput {
@@ -58,7 +60,7 @@ struct PlanInput {
   std::vector<std::string> wanted_precisions;      ///< empty = all
   std::vector<std::string> exclude;                ///< shell patterns on recipe names
   std::vector<std::string> exclude_nodes;
-  std::map<std::string, std::string> session;      ///< spinning, arena, optimization: for backends that know them
+  std::map<std::string, std::string> session;      ///< spinning, arena, streams, …: each for the backends that know it
 };
 
 /// Recipes in the order in which they are tried: cheap and promising first (the table is in plan.cpp).
@@ -66,7 +68,10 @@ struct PlanInput {
 Result<std::vector<Recipe>> plan(const PlanInput& input);
 
 /// The original of an ONNX file: ONNX Runtime, fp32, all graph optimizations; and the same at the vendor's own defaults.
+/// Session settings apply to the original too, but for the optimization level: it keeps all.
 Recipe original(const std::map<std::string, std::string>& session);
+/// The settings that a backend knows. Kind usage for one that no backend here knows.
+Result<std::map<std::string, std::string>> session_of(const PlanInput& input, const std::string& backend);
 Recipe original_at_defaults();
 
 /// A candidates file: {"original": {…}, "candidates": [{"name", "backend", "options", "steps", "precision", "techniques"}]}.

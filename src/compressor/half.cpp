@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "compressor/match.h"
 #include "compressor/quantize.h"
 #include "onnx/dtypes.h"
 #include "onnx/graph.h"
@@ -63,8 +64,8 @@ const std::set<std::string> kAlwaysFloat = {
 
 class HalfConverter {
  public:
-  HalfConverter(OnnxModel& model, Half kind, const std::set<std::string>& keep)
-      : kind_(kind), opset_(model.opset()), keep_(keep), types_(onnx_model::value_types(model)), graph_(model) {}
+  HalfConverter(OnnxModel& model, Half kind, const std::set<std::string>& keep, const std::vector<std::string>& exclude)
+      : kind_(kind), opset_(model.opset()), keep_(keep), exclude_(exclude), types_(onnx_model::value_types(model)), graph_(model) {}
 
   Result<QuantizationSummary> run() {
     QuantizationSummary summary;
@@ -112,6 +113,7 @@ class HalfConverter {
     const std::string op = onnx_model::operator_name(node);
     if (op.find('.') != std::string::npos) return "an operator of another domain";
     if (keep_.contains(op)) return "kept in float32";
+    if (is_excluded(node, {}, exclude_)) return "excluded";
     if (kAlwaysFloat.contains(op)) return "defined in float32";
     if (!onnx_model::captured_names(node).empty()) return "it has subgraphs";
     for (const auto& attribute : node.attribute())
@@ -184,6 +186,7 @@ class HalfConverter {
   Half kind_;
   std::int64_t opset_;
   const std::set<std::string>& keep_;
+  const std::vector<std::string>& exclude_;
   std::map<std::string, TensorSpec> types_;
   Graph graph_;
   std::unordered_set<const NodeProto*> half_nodes_;
@@ -227,13 +230,14 @@ const std::set<std::string>& sensitive_operators() {
   return operators;
 }
 
-Result<QuantizationSummary> convert_half(OnnxModel& model, Half kind, const std::set<std::string>& keep_operators) {
+Result<QuantizationSummary> convert_half(OnnxModel& model, Half kind, const std::set<std::string>& keep_operators,
+                                         const std::vector<std::string>& exclude_patterns) {
   SPEEDSTER_TRY(refuse_quantized(model));
   if (kind == Half::kBFloat16 && model.opset() < 13)
     return Error(ErrorKind::kUnsupported, "[half] expected opset 13 or newer for bfloat16, got " +
                                               std::to_string(model.opset()) +
                                               "; try float16, or to export the model again");
-  return HalfConverter(model, kind, keep_operators).run();
+  return HalfConverter(model, kind, keep_operators, exclude_patterns).run();
 }
 
 }  // namespace speedster::compressor

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <tuple>
 
 #include "compressor/placement.h"
 #include "compressor/quantize.h"
@@ -94,7 +93,8 @@ class StaticQuantizer {
   /// sides, so that steps spent there would be lost (a third of them in a network of hard-swishes).
   Range within_use(const std::string& tensor, Range range) const {
     const std::vector<NodeProto*> readers = graph_.consumers(tensor);
-    if (readers.empty() || graph_.is_output(tensor)) return range;
+    const bool finite = std::isfinite(range.low) && std::isfinite(range.high);  // grid_for refuses the others by name
+    if (!finite || readers.empty() || graph_.is_output(tensor)) return range;
     Range used{0, 0};
     for (const NodeProto* reader : readers) {
       Range here = range;
@@ -258,11 +258,11 @@ std::vector<std::string> calibration_tensors(const OnnxModel& model, const Targe
   const Graph graph(copy);
   const Placement placement = place_quantizers(graph, target, options);
   std::vector<std::string> tensors;
+  std::set<std::string> known;  // what takes the scale of a tensor before it needs no range of its own
   for (const std::string& tensor : placement.tensors) {
     const auto source = placement.same_range.find(tensor);
-    const bool follows = source != placement.same_range.end() &&
-                         std::find(tensors.begin(), tensors.end(), source->second) != tensors.end();
-    if (!follows || placement.same_range.contains(source->second)) tensors.push_back(tensor);
+    if (source == placement.same_range.end() || !known.contains(source->second)) tensors.push_back(tensor);
+    known.insert(tensor);
   }
   return tensors;
 }

@@ -79,6 +79,10 @@ Result<fs::path> keep_failure(const ServeFailure& failure) {
   if (failure.vendor) {
     VendorRepro vendor = *failure.vendor;
     vendor.model = "package/" + vendor.model;
+    if (!failure.inputs.empty()) {
+      SPEEDSTER_TRY(speedster::copy_file(failure.inputs, directory / "inputs.npz"));
+      vendor.sample = "inputs.npz";
+    }
     // A backend without a vendor has no script; what else there is tells enough.
     if (const auto written = write_vendor_repro(directory, vendor);
         !written && written.error().kind() != ErrorKind::kUnsupported)

@@ -20,6 +20,7 @@ struct ServeFailure {
   Error error;
   Limits limits;
   std::optional<VendorRepro> vendor;  ///< `model` relative to the package
+  fs::path inputs;                    ///< npz with the inputs of the failed call, for the vendor's script; empty = none
 };
 /// Keeps it in a form that runs anywhere: package/ and samples/ beside the requests, and repro.sh that sends them to
 /// `speedster-worker serve`. Package and samples are linked where they can be. Returns the directory.

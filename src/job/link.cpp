@@ -114,6 +114,7 @@ Result<void> Link::launch(const std::filesystem::path& worker, UniqueFd other_en
   SpawnActions actions;
   actions.open(0, "/dev/null", O_RDONLY);
   actions.open(1, "/dev/null", O_WRONLY);
+  actions.open(2, "/dev/null", O_WRONLY);  // a pipe of this process must not stay open when it was killed
   actions.move(safe.get(), 3);
   actions.close_from(4);  // what this process did not mark close-on-exec is not for children
   const SpawnAttributes attributes(SpawnAttributes::Leads::kSession);

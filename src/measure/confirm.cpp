@@ -61,6 +61,7 @@ class Confirming {
       return Error(ErrorKind::kTimeout,
                    "[confirm] expected time for one load of each finalist, got none; try a larger time budget");
     }
+    cut_ = cut_ || ended != Ended::kNot;
     Confirmation confirmation = conclude();
     if (progress_) progress_(confirmation);
     return confirmation;
@@ -81,6 +82,7 @@ class Confirming {
     while (open.size() > 2 && !rounds_.fits(2 * loads_.least_seconds(active))) {
       const std::size_t slowest = open.size() - 2;
       open[slowest]->open = false;
+      cut_ = true;
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(slowest));
       active.erase(active.begin() + static_cast<std::ptrdiff_t>(slowest));
     }
@@ -205,6 +207,7 @@ class Confirming {
     confirmation.rounds = rounds_.kept();
     confirmation.dropped_rounds = rounds_.dropped();
     confirmation.busy = rounds_.busy();
+    confirmation.cut = cut_;
     return confirmation;
   }
 
@@ -222,6 +225,7 @@ class Confirming {
   FreshLoads loads_;
   const std::function<void(const Confirmation&)>& progress_;
   std::vector<Finalist> all_;
+  bool cut_ = false;
   bool alone_ = false;  // only the leader and the original are left
 };
 

@@ -63,6 +63,7 @@ class Race {
       keep_leader(heat);
     }
     if (ended == Ended::kCancelled) return stopped(ended);
+    result_.cut = ended != Ended::kNot;
     rank();
     report();
     return std::move(result_);

@@ -109,6 +109,7 @@ struct RaceResult {
   double original_seconds = 0;  ///< seconds a call, median of both selves' blocks
   double original_load_seconds = 0;
   bool busy = false;  ///< above 30 % of the rounds were dropped
+  bool cut = false;   ///< a deadline ended it early
 };
 /// `original` is loaded twice and never eliminated, but it may be the leader that others are slower than; without a
 /// finalist, the original is the answer. Entrants that matter most come first: a deadline may leave the last ones
@@ -135,6 +136,7 @@ struct Confirmation {
   bool undecided = false;             ///< some finalist is neither slower than the answer nor equivalent
   int dropped_rounds = 0, rounds = 0;
   bool busy = false;
+  bool cut = false;  ///< a deadline or a cancellation ended it early, or left finalists out
 };
 /// New timings only: fresh loads of the finalists and the original in interleaved rounds. A deadline or a cancellation
 /// ends it with the loads that there are; it fails if there is not one of each. Without finalists it times the original

@@ -1,95 +1,29 @@
 #include <onnx-ml.pb.h>
 
-#include <algorithm>
-#include <functional>
 #include <optional>
 #include <set>
 #include <string_view>
 
 #include "onnx/dtypes.h"
 #include "onnx/graph.h"
+#include "onnx/shapes.h"
 
 namespace speedster::onnx_model {
 namespace {
 
 using ::onnx::NodeProto;
-using Axes = std::vector<Axis>;
 using Set = std::set<std::string_view>;
 
-// Outputs have the type (and, for the unary ones, the shape) of the first input unless a rule below says otherwise.
+constexpr std::size_t kMaxRank = 64;
+
+// Outputs have the type of the first input unless a rule below says otherwise.
 const Set kBoolean = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
                       "Xor",   "Not",     "IsNaN",          "IsInf"};
 const Set kIndices = {"Shape", "Size", "NonZero", "ArgMax", "ArgMin", "NonMaxSuppression"};
-const Set kBroadcast = {"Add",   "Sub",         "Mul",   "Div",     "Pow",
-                        "Mod",   "Max",         "Min",   "Sum",     "Mean",
-                        "PRelu", "BitShift",    "Equal", "Greater", "GreaterOrEqual",
-                        "Less",  "LessOrEqual", "And",   "Or",      "Xor"};
-const Set kSameShape = {"Abs",
-                        "Acos",
-                        "Acosh",
-                        "Asin",
-                        "Asinh",
-                        "Atan",
-                        "Atanh",
-                        "BatchNormalization",
-                        "Cast",
-                        "Ceil",
-                        "Celu",
-                        "Clip",
-                        "Cos",
-                        "Cosh",
-                        "CumSum",
-                        "Dropout",
-                        "Elu",
-                        "Erf",
-                        "Exp",
-                        "Floor",
-                        "Gelu",
-                        "GroupNormalization",
-                        "HardSigmoid",
-                        "HardSwish",
-                        "Hardmax",
-                        "Identity",
-                        "InstanceNormalization",
-                        "IsInf",
-                        "IsNaN",
-                        "LRN",
-                        "LayerNormalization",
-                        "LeakyRelu",
-                        "Log",
-                        "LogSoftmax",
-                        "LpNormalization",
-                        "MeanVarianceNormalization",
-                        "Mish",
-                        "Neg",
-                        "Not",
-                        "Reciprocal",
-                        "Relu",
-                        "Round",
-                        "ScatterElements",
-                        "ScatterND",
-                        "Selu",
-                        "Shrink",
-                        "Sigmoid",
-                        "Sign",
-                        "Sin",
-                        "Sinh",
-                        "Softmax",
-                        "Softplus",
-                        "Softsign",
-                        "Sqrt",
-                        "Swish",
-                        "Tan",
-                        "Tanh",
-                        "ThresholdedRelu",
-                        "Trilu",
-                        "QuantizeLinear",
-                        "DequantizeLinear",
-                        "DynamicQuantizeLinear",
-                        "FastGelu",
-                        "BiasGelu",
-                        "QuickGelu"};
-const Set kPools = {"Conv", "MaxPool", "AveragePool", "LpPool"};
+const Set kWindows = {"HannWindow", "HammingWindow", "BlackmanWindow"};
+// Operators of other domains that are known to keep the type of their first input.
+const Set kKnownElsewhere = {"com.microsoft.BiasGelu", "com.microsoft.FastGelu", "com.microsoft.FusedMatMul",
+                             "com.microsoft.Gelu", "com.microsoft.QuickGelu"};
 
 class Propagation {
  public:
@@ -101,7 +35,7 @@ class Propagation {
       for (const auto& value : *list) declare(value);
     for (const auto& tensor : proto.initializer())
       if (const auto dtype = dtype_from_onnx(tensor.data_type()))
-        set(tensor.name(), *dtype, fixed({tensor.dims().begin(), tensor.dims().end()}));
+        set(tensor.name(), *dtype, fixed_axes({tensor.dims().begin(), tensor.dims().end()}));
     const auto order = topological_order(proto);
     if (!order) return types_;
     for (int index : *order) visit(proto.node(index));
@@ -109,12 +43,6 @@ class Propagation {
   }
 
  private:
-  static Axes fixed(const Shape& shape) {
-    Axes axes(shape.size());
-    for (std::size_t i = 0; i < shape.size(); ++i) axes[i].value = shape[i];
-    return axes;
-  }
-
   void declare(const ::onnx::ValueInfoProto& value) {
     const auto& tensor = value.type().tensor_type();
     const auto dtype = dtype_from_onnx(tensor.elem_type());
@@ -136,6 +64,8 @@ class Propagation {
     if (name.empty()) return;
     TensorSpec& spec = types_.try_emplace(name, TensorSpec{name, dtype, {}, true}).first->second;
     spec.dtype = dtype;
+    // No graph has such ranks, and a chain of Gather nodes could double them without end.
+    if (axes && axes->size() > kMaxRank) axes.reset();
     if (axes && spec.unknown_rank) spec.axes = *std::move(axes), spec.unknown_rank = false;
   }
 
@@ -144,9 +74,12 @@ class Propagation {
     const auto found = types_.find(node.input(input));
     return found == types_.end() ? nullptr : &found->second;
   }
-  const Axes* axes(const NodeProto& node, int input) const {
-    const TensorSpec* found = spec(node, input);
-    return found && !found->unknown_rank ? &found->axes : nullptr;
+  ShapeInputs inputs_of(const NodeProto& node) const {
+    return {[this, &node](int input) -> const Axes* {
+              const TensorSpec* found = spec(node, input);
+              return found && !found->unknown_rank ? &found->axes : nullptr;
+            },
+            [this, &node](int input) { return integers(node, input); }};
   }
   std::optional<std::vector<std::int64_t>> integers(const NodeProto& node, int input) const {
     if (input >= node.input_size()) return std::nullopt;
@@ -163,7 +96,7 @@ class Propagation {
     const std::string& op = node.op_type();
     if (op == "Constant") {
       if (const auto constant = graph_.constant(node.output(0)))
-        set(node.output(0), constant->dtype, fixed(constant->shape));
+        set(node.output(0), constant->dtype, fixed_axes(constant->shape));
       return;
     }
     if (find_attribute(node, "then_branch") || find_attribute(node, "body")) return;
@@ -175,12 +108,13 @@ class Propagation {
       if (i == 1 && op == "Dropout") type = DType::kBool;
       if (i > 0 && op == "Unique") type = DType::kInt64;
       if (op == "DynamicQuantizeLinear" && i == 1) type = DType::kFloat32;
-      set(node.output(i), type, i == 0 ? output_axes(node) : std::nullopt);
+      set(node.output(i), type, i == 0 ? output_axes(node, inputs_of(node)) : std::nullopt);
     }
   }
 
   std::optional<DType> output_type(const NodeProto& node) const {
-    const std::string& op = node.op_type();
+    const std::string op = operator_name(node);
+    if (op.find('.') != std::string::npos && !kKnownElsewhere.contains(op)) return std::nullopt;
     const auto of = [&](int input) -> std::optional<DType> {
       const TensorSpec* found = spec(node, input);
       return found ? std::optional(found->dtype) : std::nullopt;
@@ -189,7 +123,8 @@ class Propagation {
       return dtype_from_onnx(static_cast<int>(int_attribute(node, op == "Cast" ? "to" : "dtype", 1)));
     if (kBoolean.contains(op)) return DType::kBool;
     if (kIndices.contains(op)) return DType::kInt64;
-    if (op == "Where" || op == "LayerNormalizationGrad") return of(1);
+    if (op == "Where" || op == "CastLike") return of(1);
+    if (kWindows.contains(op)) return dtype_from_onnx(static_cast<int>(int_attribute(node, "output_datatype", 1)));
     if (op == "OneHot") return of(2);
     if (op == "ConstantOfShape") {
       const auto* value = find_attribute(node, "value");
@@ -201,208 +136,6 @@ class Propagation {
     if (op == "MatMulInteger" || op == "ConvInteger") return DType::kInt32;
     if (op == "QLinearConv" || op == "QLinearMatMul") return of(7) ? of(7) : of(0);
     return of(0);
-  }
-
-  static Axis broadcast(const Axis& a, const Axis& b) {
-    if (a.value == 1) return b;
-    if (b.value == 1 || a == b) return a;
-    if (!a.dynamic()) return a;
-    if (!b.dynamic()) return b;
-    return {};
-  }
-  static Axes broadcast(const Axes& a, const Axes& b) {
-    const std::size_t rank = std::max(a.size(), b.size());
-    Axis one;
-    one.value = 1;
-    Axes result(rank);
-    for (std::size_t i = 0; i < rank; ++i)
-      result[i] = broadcast(i < rank - a.size() ? one : a[i - (rank - a.size())],
-                            i < rank - b.size() ? one : b[i - (rank - b.size())]);
-    return result;
-  }
-
-  std::optional<Axes> output_axes(const NodeProto& node) const {
-    const std::string& op = node.op_type();
-    const Axes* x = axes(node, 0);
-    if (op == "Reshape") return reshaped(node, x);
-    if (!x) return std::nullopt;
-    const auto rank = static_cast<std::int64_t>(x->size());
-    const auto axis_at = [&](std::int64_t axis) { return axis < 0 ? axis + rank : axis; };
-    const auto valid = [&](std::int64_t axis) { return axis >= 0 && axis < rank; };
-    if (kSameShape.contains(op)) return *x;
-    if (kBroadcast.contains(op) || op == "Where") {
-      Axes result = *x;
-      for (int i = 1; i < node.input_size(); ++i) {
-        const Axes* other = axes(node, i);
-        if (!other) return std::nullopt;
-        result = broadcast(result, *other);
-      }
-      return result;
-    }
-    if (op == "MatMul") return matmul(*x, axes(node, 1));
-    if (op == "Gemm") {
-      const Axes* b = axes(node, 1);
-      if (rank != 2 || !b || b->size() != 2) return std::nullopt;
-      return Axes{(*x)[int_attribute(node, "transA", 0) != 0 ? 1 : 0],
-                  (*b)[int_attribute(node, "transB", 0) != 0 ? 0 : 1]};
-    }
-    if (kPools.contains(op)) return pooled(node, *x);
-    if (op == "GlobalAveragePool" || op == "GlobalMaxPool") {
-      Axes result = *x;
-      for (std::size_t i = 2; i < result.size(); ++i) result[i] = Axis{.value = 1};
-      return result;
-    }
-    if (op == "Shape") return fixed({rank});
-    if (op == "Transpose") {
-      std::vector<std::int64_t> order = ints_attribute(node, "perm");
-      if (order.empty())
-        for (std::int64_t i = rank; i-- > 0;) order.push_back(i);
-      Axes result;
-      for (std::int64_t axis : order) {
-        if (!valid(axis)) return std::nullopt;
-        result.push_back((*x)[static_cast<std::size_t>(axis)]);
-      }
-      return result;
-    }
-    if (op == "Flatten") {
-      const std::int64_t axis = axis_at(int_attribute(node, "axis", 1));
-      if (axis < 0 || axis > rank) return std::nullopt;
-      return Axes{product(*x, 0, axis), product(*x, axis, rank)};
-    }
-    if (op == "Concat") {
-      const std::int64_t axis = axis_at(int_attribute(node, "axis", 0));
-      if (!valid(axis)) return std::nullopt;
-      Axes result = *x;
-      for (int i = 1; i < node.input_size(); ++i) {
-        const Axes* other = axes(node, i);
-        if (!other || other->size() != x->size()) return std::nullopt;
-        Axis& joined = result[static_cast<std::size_t>(axis)];
-        const Axis& more = (*other)[static_cast<std::size_t>(axis)];
-        if (joined.dynamic() || more.dynamic() || more.value > (std::int64_t{1} << 62) - joined.value)
-          joined = {};
-        else
-          joined.value += more.value;
-      }
-      return result;
-    }
-    if (op == "Squeeze" || op == "Unsqueeze" || op.starts_with("Reduce")) return changed_rank(node, *x);
-    if (op == "Gather") {
-      const Axes* indices = axes(node, 1);
-      const std::int64_t axis = axis_at(int_attribute(node, "axis", 0));
-      if (!indices || !valid(axis)) return std::nullopt;
-      Axes result(x->begin(), x->begin() + axis);
-      result.insert(result.end(), indices->begin(), indices->end());
-      result.insert(result.end(), x->begin() + axis + 1, x->end());
-      return result;
-    }
-    if (op == "Slice" || op == "Pad" || op == "Resize" || op == "Tile") return Axes(x->size());  // the rank alone
-    return std::nullopt;
-  }
-
-  static Axis product(const Axes& axes, std::int64_t begin, std::int64_t end) {
-    if (end - begin == 1) return axes[static_cast<std::size_t>(begin)];
-    Shape shape;
-    for (std::int64_t i = begin; i < end; ++i) shape.push_back(axes[static_cast<std::size_t>(i)].value);
-    Axis axis;
-    axis.value = element_count(shape).value_or(-1);
-    return axis;
-  }
-
-  static std::optional<Axes> matmul(const Axes& a, const Axes* b) {
-    if (!b || a.size() < 2 || b->size() < 2) return std::nullopt;
-    Axes result = broadcast(Axes(a.begin(), a.end() - 2), Axes(b->begin(), b->end() - 2));
-    result.push_back(a[a.size() - 2]);
-    result.push_back(b->back());
-    return result;
-  }
-
-  std::optional<Axes> pooled(const NodeProto& node, const Axes& x) const {
-    if (x.size() < 3) return std::nullopt;
-    const std::size_t spatial = x.size() - 2;
-    const Axes* weight = node.op_type() == "Conv" ? axes(node, 1) : nullptr;
-    if (node.op_type() == "Conv" && (!weight || weight->size() != x.size())) return std::nullopt;
-    std::vector<std::int64_t> kernel = ints_attribute(node, "kernel_shape"), pads = ints_attribute(node, "pads");
-    std::vector<std::int64_t> strides = ints_attribute(node, "strides"), dilations = ints_attribute(node, "dilations");
-    if (kernel.empty() && weight)
-      for (std::size_t i = 2; i < weight->size(); ++i) kernel.push_back((*weight)[i].value);
-    strides.resize(spatial, 1), dilations.resize(spatial, 1), pads.resize(2 * spatial, 0);
-    Axes result = x;
-    if (weight) result[1] = (*weight)[0];
-    const auto* auto_pad = find_attribute(node, "auto_pad");
-    const bool explicit_pads = !auto_pad || auto_pad->s() == "NOTSET" || auto_pad->s().empty();
-    constexpr std::int64_t kSane = std::int64_t{1} << 40;
-    const auto sane = [](std::int64_t value) { return value >= 0 && value < kSane; };
-    for (std::size_t i = 0; i < spatial; ++i) {
-      const std::int64_t size = x[i + 2].value;
-      result[i + 2] = {};
-      if (kernel.size() != spatial || !explicit_pads || int_attribute(node, "ceil_mode", 0) != 0 || !sane(size) ||
-          !sane(kernel[i]) || strides[i] <= 0 || dilations[i] <= 0 || dilations[i] > 4096 || !sane(pads[i]) ||
-          !sane(pads[i + spatial]))
-        continue;
-      const std::int64_t room = size + pads[i] + pads[i + spatial] - (dilations[i] * (kernel[i] - 1) + 1);
-      if (room >= 0) result[i + 2].value = room / strides[i] + 1;
-    }
-    return result;
-  }
-
-  std::optional<Axes> reshaped(const NodeProto& node, const Axes* x) const {
-    const auto target = integers(node, 1);
-    if (!target) return std::nullopt;
-    Axes result(target->size());
-    std::int64_t known = 1;
-    std::optional<std::size_t> open;
-    bool exact = true;
-    for (std::size_t i = 0; i < target->size(); ++i) {
-      const std::int64_t size = (*target)[i];
-      if (size > 0)
-        result[i].value = size;
-      else if (size == 0 && x && i < x->size())
-        result[i] = (*x)[i];
-      else if (size == -1 && !open)
-        open = i;
-      if (result[i].value > 0 && known <= (std::int64_t{1} << 62) / result[i].value)
-        known *= result[i].value;
-      else if (open != i)
-        exact = false;
-    }
-    if (open && exact && x) {
-      const std::int64_t all = product(*x, 0, static_cast<std::int64_t>(x->size())).value;
-      if (all >= 0 && known > 0 && all % known == 0) result[*open].value = all / known;
-    }
-    return result;
-  }
-
-  std::optional<Axes> changed_rank(const NodeProto& node, const Axes& x) const {
-    const std::string& op = node.op_type();
-    std::optional<std::vector<std::int64_t>> listed = ints_attribute(node, "axes");
-    const bool by_input = node.input_size() > 1 && !node.input(1).empty();
-    if (by_input) listed = integers(node, 1);
-    if (!listed) return std::nullopt;
-    const auto rank = static_cast<std::int64_t>(x.size() + (op == "Unsqueeze" ? listed->size() : 0));
-    std::set<std::int64_t> chosen;
-    for (std::int64_t axis : *listed) {
-      if (axis < 0) axis += rank;
-      if (axis < 0 || axis >= rank || !chosen.insert(axis).second) return std::nullopt;
-    }
-    Axes result;
-    if (op == "Unsqueeze") {
-      auto next = x.begin();
-      for (std::int64_t i = 0; i < rank; ++i) result.push_back(chosen.contains(i) ? Axis{.value = 1} : *next++);
-      return result;
-    }
-    const bool keep = op != "Squeeze" && int_attribute(node, "keepdims", 1) != 0;
-    const bool all = chosen.empty();
-    if (all && op == "Squeeze" && std::any_of(x.begin(), x.end(), [](const Axis& axis) { return axis.dynamic(); }))
-      return std::nullopt;
-    for (std::int64_t i = 0; i < rank; ++i) {
-      const Axis& axis = x[static_cast<std::size_t>(i)];
-      const bool hit = chosen.contains(i) || (all && (op != "Squeeze" || axis.value == 1));
-      if (!hit)
-        result.push_back(axis);
-      else if (keep)
-        result.push_back(Axis{.value = 1});
-    }
-    return result;
   }
 
   OnnxModel model_;

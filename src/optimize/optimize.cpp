@@ -17,7 +17,7 @@ namespace speedster {
 namespace {
 
 constexpr const char* kWho = "optimize";
-constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U;
+constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U, kStoreBytes = std::uint64_t{10} << 30U;
 
 /// Turns the caller's flag into the token that all stages look at.
 class CancelWatch {
@@ -74,6 +74,7 @@ Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, co
   options.labels = request.labels;
   options.ranges = request.ranges;
   options.shapes = request.shapes;
+  for (const auto& [name, range] : request.axes) options.axes[name] = {range.min, range.opt, range.max};
   return options;
 }
 
@@ -107,6 +108,32 @@ Result<std::string> store_key(const samples::SampleOptions& options, const Signa
   return digest.hex();
 }
 
+/// Keeps the stores of the cache within their bound: the least recently used go, and what interrupted searches left. Those
+/// of the last hour may be in use.
+void bound_stores(const fs::path& root) {
+  using std::chrono::hours;
+  std::vector<std::pair<fs::file_time_type, fs::path>> old;
+  std::uint64_t total = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const auto used = fs::last_write_time(it->path(), ignored);
+    const bool unfinished = it->path().filename().string().find('-') != std::string::npos;
+    if (unfinished && used + hours(24) < fs::file_time_type::clock::now()) {
+      fs::remove_all(it->path(), ignored);
+      continue;
+    }
+    total += directory_size(it->path());
+    if (used + hours(1) < fs::file_time_type::clock::now()) old.emplace_back(used, it->path());
+  }
+  std::sort(old.begin(), old.end());
+  for (const auto& [used, path] : old) {
+    if (total <= kStoreBytes) return;
+    total -= std::min(total, directory_size(path));
+    fs::remove_all(path, error);
+  }
+}
+
 /// The store of these samples, built once and kept in the cache; without a cache in the scratch folder.
 Result<samples::SampleStore> open_store(const samples::SampleOptions& options, const Signature& signature, bool use_cache,
                                         const fs::path& work, fs::path& directory) {
@@ -114,6 +141,7 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
   const fs::path root = use_cache ? cache_directory() / "samples" : work;
   directory = root / key;
   std::error_code error;
+  if (use_cache) bound_stores(root);
   if (fs::exists(directory, error)) {
     auto store = samples::SampleStore::open(directory);
     if (store.ok()) {
@@ -130,12 +158,29 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
   return samples::SampleStore::open(directory);
 }
 
+/// A file by its content where it is small, else by size and time stamp; what is no file adds nothing.
+void add_file(Sha256& digest, const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return;
+  const auto content = read_file(path, std::uint64_t{4} << 20U);
+  if (content.ok()) digest.field(*content);
+  else digest.field(std::to_string(fs::file_size(path, error))).field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
+}
+
 /// Everything that decides what the search would find out; the budget is not part of it.
 std::string search_key(const search::Session& session) {
   const OptimizeRequest& request = *session.request;
   Sha256 digest;
   digest.field(SPEEDSTER_VERSION_STRING).field(session.model_digest).field(session.store.digest()).field(session.fingerprint);
   digest.field(request.metric).field(join(request.metric_command, "\n")).field(request.output_name);
+  digest.field(std::to_string(request.metric_confidence.value_or(0)));
+  // The metric's own script and the vendors that the user chose: editing them asks another question.
+  for (const std::string& word : request.metric_command) add_file(digest, word);
+  if (!request.candidates.empty()) add_file(digest, request.candidates);
+  for (const char* vendor : {"ONNXRUNTIME", "OPENVINO"}) {
+    const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
+    if (!library.empty()) digest.field(library), add_file(digest, library);
+  }
   digest.field(std::to_string(session.threads)).field(std::to_string(request.concurrency)).field(std::to_string(request.seed));
   digest.field(to_text(to_json(session.signature)));
   for (const auto& [key, value] : request.session) digest.field(key).field(value);
@@ -144,10 +189,10 @@ std::string search_key(const search::Session& session) {
   return digest.hex();
 }
 
-Result<void> refuse_non_finite(const samples::SampleStore& store) {
+Result<void> refuse_non_finite(const samples::SampleStore& store, const Signature& signature) {
   if (store.non_finite().empty()) return {};
   return Error(ErrorKind::kBadInput, "[samples] expected finite numbers, got NaN or infinity in " + store.non_finite() +
-                                         "; try numpy.isfinite on the data");
+                                         "; try numpy.isfinite on the data; " + samples::how_to_write(signature));
 }
 
 class Optimization {
@@ -198,8 +243,8 @@ class Optimization {
     session_.work = work_->path();
     SPEEDSTER_ASSIGN(const samples::SampleOptions options, sample_options(request_, session_.signature));
     SPEEDSTER_ASSIGN(session_.store, open_store(options, session_.signature, request_.use_cache, session_.work, session_.store_directory));
-    SPEEDSTER_TRY(refuse_non_finite(session_.store));
-    session_.signature = samples::with_ranges(session_.signature, session_.store, options);
+    SPEEDSTER_TRY(refuse_non_finite(session_.store, session_.signature));
+    SPEEDSTER_ASSIGN(session_.signature, samples::with_ranges(session_.signature, session_.store, options));
     session_.split = samples::split(session_.store.size(), request_.seed);
     return {};
   }
@@ -217,6 +262,7 @@ class Optimization {
     session_.machine = hardware::probe();
     session_.fingerprint = hardware::fingerprint(session_.machine);
     session_.threads = request_.threads > 0 ? request_.threads : session_.machine.usable_cores;
+    session_.workers = std::clamp(session_.machine.usable_cores, 1, 4);
     session_.limits.memory_bytes = request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
     SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
     SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
@@ -235,7 +281,7 @@ class Optimization {
     outcome.report.stages = session_.stages;
     outcome.report.seconds = now_seconds() - session_.started;
     // Cancelled with nothing confirmed: there is nothing to package, and what was found out is in the journal.
-    const bool nothing = outcome.report.outcome == "cancelled";
+    const bool nothing = outcome.report.outcome == "cancelled" && !outcome.report.winner;
     if (!request_.output.empty() && !nothing) {
       SPEEDSTER_TRY(saving::save(session_, outcome));
     }

@@ -69,10 +69,11 @@ class Payloads {
   std::set<std::string> stored_;
 };
 
-Json measured(const search::Session& session, const CandidateRow& row) {
+/// `sample_l2`: the largest relative L2 of a sample, for what `verify` accepts.
+Json measured(const search::Session& session, const CandidateRow& row, double sample_l2) {
   return {{"fingerprint", session.fingerprint}, {"processor", session.machine.model}, {"codename", session.machine.codename},
           {"latency_seconds", figure(row.latency_median)}, {"speedup", figure(row.speedup)}, {"drop", figure(row.drop)},
-          {"sample_relative_l2", json_from_number(row.relative_l2)},
+          {"sample_relative_l2", json_from_number(sample_l2)},
           {"peak_memory_bytes", row.peak_memory_bytes}, {"threads", row.threads}};
 }
 
@@ -113,7 +114,8 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
     SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate));
     variant.precision = row.ran_precision;
     variant.needs.memory_bytes = row.peak_memory_bytes;
-    variant.measured = measured(session, row);
+    const auto& drop = candidate.judged ? candidate.judged : candidate.searched;
+    variant.measured = measured(session, row, drop ? drop->largest_l2 : 0);
     entry.variants.push_back(std::move(variant));
     return {};
   };

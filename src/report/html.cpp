@@ -75,10 +75,12 @@ std::string warnings(const Report& report) {
         report.dropped_rounds, report.rounds + report.dropped_rounds));
   for (const CornerRow& corner : report.corners)
     if (corner.slower) warn("At " + corner.name + " the winner is slower than the original (see Shapes).");
+    else if (!corner.error.empty()) warn("At " + corner.name + ": " + corner.error);
   const CandidateRow& best = report::winner_or_original(report);
   if (&best != &report.original && !best.drop_note.empty()) warn("The winner's drop: " + best.drop_note + ".");
   if (report.samples_random)
     warn("The samples are random: accuracy was not judged, and only full precision could win.");
+  for (const std::string& note : report.notes) html += "<p class=\"muted\">" + escape_html(note) + "</p>\n";
   return html;
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 
+#include "base/text.h"
 #include "samples/random.h"
 #include "samples/store.h"
 
@@ -29,9 +31,27 @@ void widen(Axis& axis, const Range& seen) {
   axis.opt = std::clamp(axis.opt.value_or(seen.opt), *axis.min, *axis.max);
 }
 
+Result<void> check_axes(const Signature& signature, const SampleOptions& options) {
+  std::set<std::string> known;
+  for (const TensorSpec& input : signature.inputs)
+    for (const Axis& axis : input.axes)
+      if (axis.dynamic() && !axis.name.empty()) known.insert(axis.name);
+  for (const auto& [name, range] : options.axes) {
+    if (!known.contains(name))
+      return Error(ErrorKind::kUsage, "[samples] expected --axis with a dynamic axis of the inputs (" +
+                                          (known.empty() ? std::string("there is none with a name") : join(known, ", ")) + "), got \"" +
+                                          name + "\"");
+    if (range.min < 1 || range.min > range.opt || range.opt > range.max)
+      return Error(ErrorKind::kUsage, "[samples] expected --axis " + name + "=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got " +
+                                          std::to_string(range.min) + ":" + std::to_string(range.opt) + ":" + std::to_string(range.max));
+  }
+  return {};
+}
+
 }  // namespace
 
-Signature with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options) {
+Result<Signature> with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options) {
+  SPEEDSTER_TRY(check_axes(signature, options));
   Signature result = signature;
   std::vector<std::vector<std::map<std::int64_t, std::size_t>>> seen(result.inputs.size());
   for (std::size_t i = 0; i < store.size(); ++i) {
@@ -53,6 +73,11 @@ Signature with_ranges(const Signature& signature, const SampleStore& store, cons
       Range range = range_of(seen[k][i]);
       if (given != options.shapes.end() && i < given->second.size()) range.opt = given->second[i];
       widen(axis, range);
+      if (const auto wanted = options.axes.find(axis.name); wanted != options.axes.end()) {
+        axis.min = std::min(*axis.min, wanted->second.min);
+        axis.max = std::max(*axis.max, wanted->second.max);
+        axis.opt = wanted->second.opt;
+      }
       if (!axis.name.empty()) symbols.emplace(axis.name, Range{*axis.min, *axis.opt, *axis.max});
     }
   }

@@ -24,6 +24,10 @@ struct SampleOptions {
   std::size_t random_count = 16;
   std::map<std::string, std::pair<double, double>> ranges;  ///< --range NAME=LOW:HIGH (half-open for integers)
   std::map<std::string, Shape> shapes;  ///< --shapes: the size of a call for each input, batch included
+  struct AxisRange {
+    std::int64_t min = 1, opt = 1, max = 1;
+  };
+  std::map<std::string, AxisRange> axes;  ///< --axis NAME=MIN:OPT:MAX: what a dynamic axis may be, by its symbolic name
   std::filesystem::path labels;         ///< npy, or text with a line a sample; empty = none
 };
 
@@ -69,8 +73,9 @@ Result<SampleStore> build_store(const SampleOptions& options, const Signature& s
 /// The part of an error message that shows the inputs and the numpy lines.
 std::string how_to_write(const Signature& signature);
 
-/// The signature with each dynamic axis's min, opt and max as the samples (and --shapes) have them.
-Signature with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
+/// The signature with each dynamic axis's min, opt and max as the samples, --shapes and --axis have them. Kind usage for an
+/// --axis that no input has or that is in no order.
+Result<Signature> with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
 
 /// Three disjoint parts in a seeded order fixed beforehand: a quarter (512 at most) to calibrate, a quarter (512 at
 /// most) to search, the rest to judge. Below 32 samples each part is all of them.

@@ -25,6 +25,31 @@ bool all_nan(const TensorView& tensor) {
   return count > 0;
 }
 
+/// A candidate's graph that its vendor refuses is no fault of the user's input.
+template <typename T>
+Result<T> as_vendors(Result<T> result) {
+  if (result.ok()) return result;
+  const ErrorKind kind = result.error().kind();
+  if (kind != ErrorKind::kBadInput && kind != ErrorKind::kUsage) return result;
+  return std::move(result).error().wrap_as(ErrorKind::kVendor, "[check] expected the vendor to take the candidate's graph");
+}
+
+/// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
+Result<void> check_shapes(const Signature& signature, const Outputs& wants, const Outputs& got) {
+  for (std::size_t i = 0; i < wants.size(); ++i) {
+    bool fits = got[i].shape.size() == wants[i].shape.size();
+    for (std::size_t axis = 0; fits && axis < got[i].shape.size(); ++axis) {
+      const std::vector<Axis>& axes = signature.outputs[i].axes;
+      const bool fixed = axis < axes.size() && !axes[axis].dynamic();
+      fits = got[i].shape[axis] == wants[i].shape[axis] || !fixed;
+    }
+    if (!fits)
+      return Error(ErrorKind::kVendor, "[check] expected [" + to_string(wants[i].shape) + "] as output \"" + signature.outputs[i].name +
+                                           "\", got [" + to_string(got[i].shape) + "]");
+  }
+  return {};
+}
+
 /// The user's program, where one judges; it sees the outputs of several runs of samples, so that there is an interval.
 Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate, const CheckPart& part,
                                                                 const std::vector<std::string>& outputs) {
@@ -42,7 +67,8 @@ Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& s
 
 }  // namespace
 
-OriginalOutputs::OriginalOutputs(Session& session, ServedPackage child) : session_(&session), child_(std::move(child)) {}
+OriginalOutputs::OriginalOutputs(Session& session, ServedPackage child, ServeSpec spec)
+    : session_(&session), child_(std::move(child)), spec_(std::move(spec)) {}
 
 Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> samples) {
   std::vector<Outputs> kept;
@@ -54,7 +80,15 @@ Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> s
     kept.push_back(std::move(outputs));
   }
   if (!kept.empty()) return kept;
-  SPEEDSTER_ASSIGN(auto fresh, child_.run(samples, session_->deadline, session_->cancel));
+  if (!child_.running() && !broken_) {  // the end of a stage's time came in the middle of a call
+    SPEEDSTER_ASSIGN(child_, ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel));
+  }
+  auto answer = child_.run(samples, session_->deadline, session_->cancel);
+  if (!answer.ok()) {
+    if (!session_->stopping()) broken_ = answer.error();
+    return std::move(answer).error();
+  }
+  std::vector<Outputs> fresh = *std::move(answer);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     std::uint64_t bytes = 0;
     for (const TensorView& tensor : fresh[i]) bytes += tensor.bytes();
@@ -82,9 +116,10 @@ Result<void> OriginalOutputs::check_finite(std::span<const std::size_t> samples)
 
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part) {
   SPEEDSTER_ASSIGN(ServedPackage child,
-                   ServedPackage::start(*session.supervisor, session.serve_spec(candidate, part.purpose),
-                                        session.deadline.sooner(session.request->candidate_timeout_seconds), session.cancel));
+                   as_vendors(ServedPackage::start(*session.supervisor, session.serve_spec(candidate, part.purpose), session.deadline,
+                                                   session.cancel)));
   note_info(session, candidate, child.info());
+  candidate.row.load_seconds = child.load_seconds();
   std::vector<std::string> names;
   for (const TensorSpec& output : session.signature.outputs) names.push_back(output.name);
   accuracy::DropAccumulator accumulator(*session.metric, names, session.request->output_name);
@@ -95,17 +130,22 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   std::size_t next_look = 16;
   while (done < part.samples.size()) {
     const auto rest = part.samples.subspan(done, std::min(kChunk, part.samples.size() - done));
-    SPEEDSTER_ASSIGN(const auto expected, original.get(rest));
+    const auto expected = original.get(rest);
+    if (!expected.ok()) return expected.error();
     std::size_t compared = 0;
-    while (compared < expected.size()) {
-      const auto wanted = rest.subspan(compared, expected.size() - compared);
-      SPEEDSTER_ASSIGN(const auto got, child.run(wanted, session.deadline, session.cancel));
+    while (compared < expected->size()) {
+      const auto wanted = rest.subspan(compared, expected->size() - compared);
+      const double begin = now_seconds();
+      SPEEDSTER_ASSIGN(const auto got, as_vendors(child.run(wanted, session.deadline, session.cancel)));
+      candidate.rough_seconds = (now_seconds() - begin) / static_cast<double>(std::max<std::size_t>(got.size(), 1));
       for (std::size_t i = 0; i < got.size(); ++i) {
-        if (got[i].size() != expected[compared].size())
-          return Error(ErrorKind::kVendor, "[check] expected " + std::to_string(expected[compared].size()) + " outputs, got " +
+        const Outputs& wants = (*expected)[compared];
+        if (got[i].size() != wants.size())
+          return Error(ErrorKind::kVendor, "[check] expected " + std::to_string(wants.size()) + " outputs, got " +
                                                std::to_string(got[i].size()));
-        SPEEDSTER_TRY(accumulator.add(expected[compared], got[i], label_of(session.store, wanted[i])));
-        if (external) SPEEDSTER_TRY(external->add(wanted[i], expected[compared], got[i]));
+        SPEEDSTER_TRY(check_shapes(session.signature, wants, got[i]));
+        SPEEDSTER_TRY(accumulator.add(wants, got[i], label_of(session.store, wanted[i])));
+        if (external) SPEEDSTER_TRY(external->add(wanted[i], wants, got[i]));
         session.store.forget(wanted[i]);
         ++compared;
       }
@@ -122,6 +162,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   if (!external || drop.new_non_finite) return drop;
   SPEEDSTER_ASSIGN(accuracy::Drop judged, external->finish(part.independent, confidence));
   judged.relative_l2 = drop.relative_l2;
+  judged.largest_l2 = drop.largest_l2;
   judged.psnr = drop.psnr;
   return judged;
 }

@@ -83,32 +83,51 @@ std::string subject_of(const std::string& kind, const Candidate& original, const
   return kind + ":" + original.digest + ":" + join(sorted, ",");
 }
 
+measure::RaceResult not_reached(const std::vector<std::string>& digests) {
+  measure::RaceResult none;
+  for (const std::string& digest : digests) none.rows.push_back({digest, measure::RaceFate::kNotReached, "time", {}, 0, 0});
+  return none;
+}
+
+/// The leader of the race so far, for the progress display.
+void note_best(Session& session, const measure::RaceResult& race) {
+  const measure::RaceRow* best = nullptr;
+  for (const measure::RaceRow& row : race.rows)
+    if (row.estimate > 0 && row.fate != measure::RaceFate::kFailed && (best == nullptr || row.estimate < best->estimate)) best = &row;
+  if (best == nullptr || race.original_seconds <= 0 || best->estimate >= race.original_seconds) return;
+  const auto name = session.names.find(best->name);
+  session.progress.best = name == session.names.end() ? "" : name->second;
+  session.progress.best_speedup = race.original_seconds / best->estimate;
+}
+
 /// The stored race of these entrants, or a new one.
 Result<measure::RaceResult> race_or_recall(Session& session, const std::string& kind, const Candidate& original,
-                                           std::vector<measure::Entrant> entrants, const measure::Policy& policy) {
+                                           std::vector<measure::Entrant> entrants, const measure::Policy& policy,
+                                           const Deadline& deadline) {
   std::vector<std::string> digests;
   for (const measure::Entrant& entrant : entrants) digests.push_back(entrant.name);
   const std::string subject = subject_of(kind, original, digests);
   if (const auto known = session.journal->find("race", subject)) return race_from_json(*known);
-  if (session.stopping()) {
-    measure::RaceResult none;
-    for (const std::string& digest : digests) none.rows.push_back({digest, measure::RaceFate::kNotReached, "time", {}, 0, 0});
-    return none;
-  }
+  if (session.stopping()) return not_reached(digests);
   auto told = now_seconds();
-  SPEEDSTER_ASSIGN(measure::RaceResult result,
-                   measure::race(entrant_of(session, original, "race"), std::move(entrants), policy,
-                                 machine_foreign_share(session.machine.usable_cores), session.deadline, session.cancel,
-                                 [&](const measure::RaceResult&) {
-                                   if (now_seconds() - told < 0.5) return;
-                                   told = now_seconds();
-                                   session.tell();
-                                 }));
-  SPEEDSTER_TRY(session.journal->record("race", subject, race_to_json(result)));
-  return result;
+  auto raced = measure::race(entrant_of(session, original, "race"), std::move(entrants), policy, machine_foreign_share(session.machine.cores),
+                             deadline, session.cancel, [&](const measure::RaceResult& now) {
+                               if (kind == "contenders") note_best(session, now);
+                               if (now_seconds() - told < 0.5) return;
+                               told = now_seconds();
+                               session.tell();
+                             });
+  if (!raced.ok() && raced.error().kind() == ErrorKind::kTimeout) return not_reached(digests);  // no room for two loads of the original
+  if (!raced.ok()) return raced;
+  // What the end of the time cut short, or who failed this once, is not the last word.
+  const bool whole = !raced->cut && std::ranges::none_of(raced->rows, [](const measure::RaceRow& row) {
+    return row.fate == measure::RaceFate::kFailed || row.fate == measure::RaceFate::kNotReached;
+  });
+  if (whole) SPEEDSTER_TRY(session.journal->record("race", subject, race_to_json(*raced)));
+  return raced;
 }
 
-void apply(const measure::RaceRow& row, Candidate& candidate, bool excluded) {
+void apply(const measure::RaceRow& row, Candidate& candidate, bool excluded, bool cancelled) {
   if (row.estimate > 0) candidate.row.race_latency = row.estimate;
   if (row.load_seconds > 0) candidate.row.load_seconds = row.load_seconds;
   switch (row.fate) {
@@ -119,7 +138,7 @@ void apply(const measure::RaceRow& row, Candidate& candidate, bool excluded) {
       if (!excluded) retire(candidate, CandidateFate::kSlower, row.reason);
       break;
     case measure::RaceFate::kNotReached:
-      if (!excluded) retire(candidate, CandidateFate::kNotTried, "time: the budget ended before it was timed");
+      if (!excluded) retire(candidate, CandidateFate::kNotTried, cancelled ? "cancelled" : "time: the budget ended before it was timed");
       break;
     case measure::RaceFate::kFinalist: break;
   }
@@ -177,41 +196,33 @@ Result<void> add_tail(Session& session, Candidate& candidate) {
   return {};
 }
 
-/// Who wins among those that may, from the confirmation's loads; sets the fates of the finalists.
-void choose_winner(const measure::Policy& policy, std::vector<Candidate>& candidates, const std::vector<measure::Entrant>& entrants,
-                   Contest& contest) {
-  measure::Confirmation& confirmation = *contest.confirmation;
-  const measure::ConfirmRow& baseline = confirmation.rows.back();
-  std::vector<measure::Standing> standings;
-  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
-    const measure::ConfirmRow& row = confirmation.rows[i];
-    const bool failed = row.verdict == "failed" || row.loads.empty();
-    standings.push_back({&entrants[i], row.loads, failed, row.verdict == "slower" && row.loads.size() < baseline.loads.size()});
-  }
-  measure::Entrant original;
-  original.name = "original";
-  const measure::Variance expected{policy.load_sd * policy.load_sd, policy.expectation_df};
-  const measure::Choice choice = measure::choose(standings, {&original, baseline.loads, false, false}, expected, policy);
-  confirmation.undecided = choice.undecided;
+/// Sets the fates of the finalists by the confirmation's verdicts.
+void declare_fates(std::vector<Candidate>& candidates, const Contest& contest) {
+  const std::string answer = contest.confirmation->rows.back().verdict == "winner" ? "original" : "winner";
   for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
     Candidate& candidate = candidates[contest.finalists[i]];
     CandidateRow& row = candidate.row;
-    if (standings[i].failed) {
-      retire(candidate, CandidateFate::kFailed, confirmation.rows[i].error ? confirmation.rows[i].error->full_message() : "not confirmed");
+    const measure::ConfirmRow& confirmed = contest.confirmation->rows[i];
+    if (confirmed.verdict == "failed") {
+      retire(candidate, CandidateFate::kFailed, confirmed.error ? confirmed.error->full_message() : "not confirmed");
+      continue;
+    }
+    if (confirmed.loads.empty()) {
+      retire(candidate, CandidateFate::kNotTried, "time: the budget had no room to confirm it");
       continue;
     }
     const bool faster = row.speedup && row.speedup->low.value_or(0) > 1;
     const std::string times = row.speedup ? short_number(row.speedup->value) + " times the original's speed" : "";
-    if (choice.winner == i) {
+    if (confirmed.verdict == "winner") {
       row.fate = CandidateFate::kWinner;
-      row.reason = times + (choice.undecided ? ", the fastest estimate; not separated from others" : "");
+      row.reason = times + (contest.confirmation->undecided ? ", the fastest estimate; not separated from others" : "");
     } else if (!faster) {
       row.fate = CandidateFate::kSlowerThanOriginal;
       row.reason = times + "; not faster with confidence";
-    } else if (choice.relations[i] == measure::Relation::kEquivalent) {
+    } else if (confirmed.verdict == "equivalent") {
       row.fate = CandidateFate::kEquivalent;
-      row.reason = times + "; equivalent to the winner, which is safer";
-    } else if (choice.relations[i] == measure::Relation::kSlower) {
+      row.reason = times + "; equivalent to the " + answer + ", which is safer";
+    } else if (confirmed.verdict == "slower") {
       row.fate = CandidateFate::kSlower;
       row.reason = times + "; slower than the winner";
     } else {
@@ -221,24 +232,45 @@ void choose_winner(const measure::Policy& policy, std::vector<Candidate>& candid
   }
 }
 
+/// What a deadline of the race must leave: two loads of each finalist that it may have, and of the original.
+double confirm_reserve(const measure::Policy& policy, const Candidate& original, const std::vector<Candidate>& candidates,
+                       const std::vector<std::size_t>& contenders) {
+  const auto cost_of = [&](const Candidate& candidate) {
+    const double rough = candidate.rough_seconds > 0 ? candidate.rough_seconds : original.rough_seconds;
+    const double call = candidate.row.race_latency.value_or(rough);
+    return measure::Cost{call, candidate.row.load_seconds.value_or(original.row.load_seconds.value_or(0))};
+  };
+  std::vector<measure::Cost> finalists;
+  for (const std::size_t index : contenders) finalists.push_back(cost_of(candidates[index]));
+  std::ranges::sort(finalists, {}, &measure::Cost::call_seconds);
+  if (finalists.size() > static_cast<std::size_t>(policy.finalists)) finalists.resize(static_cast<std::size_t>(policy.finalists));
+  return measure::expected_confirm_seconds(policy, cost_of(original), finalists, 2);
+}
+
 }  // namespace
 
 Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded) {
+                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded,
+                           const Deadline& confirm_end) {
   Contest contest;
   const measure::Policy policy = policy_of(session);
+  for (const Candidate& candidate : candidates) session.names[candidate.digest] = candidate.recipe.name;
+  const Deadline latest = confirm_end.minus(confirm_reserve(policy, original, candidates, contenders));
+  const Deadline deadline = latest.left() < session.deadline.left() ? latest : session.deadline;
   std::vector<measure::Entrant> entrants;
   for (const std::size_t index : contenders) entrants.push_back(entrant_of(session, candidates[index], "race"));
   const bool with_defaults = !defaults.package.empty();
   if (with_defaults) entrants.push_back(entrant_of(session, defaults, "race"));
-  SPEEDSTER_ASSIGN(contest.race, race_or_recall(session, "contenders", original, std::move(entrants), policy));
+  measure::Policy with_place = policy;
+  if (with_defaults) ++with_place.finalists;  // the original's other settings take no candidate's place
+  SPEEDSTER_ASSIGN(contest.race, race_or_recall(session, "contenders", original, std::move(entrants), with_place, deadline));
   if (contest.race.original_seconds > 0) {
     original.row.race_latency = contest.race.original_seconds;
     original.row.load_seconds = contest.race.original_load_seconds;
   }
   for (const std::size_t index : contenders)
     if (const auto* row = row_of(contest.race, candidates[index].digest)) {
-      apply(*row, candidates[index], false);
+      apply(*row, candidates[index], false, session.cancel.cancelled());
       if (!candidates[index].out) contest.finalists.push_back(index);
     }
   if (with_defaults) {
@@ -263,7 +295,7 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
     one_look.looks = {1};
     std::vector<measure::Entrant> priced;
     for (const std::size_t index : excluded) priced.push_back(entrant_of(session, candidates[index], "race"));
-    auto prices = race_or_recall(session, "excluded", original, std::move(priced), one_look);
+    auto prices = race_or_recall(session, "excluded", original, std::move(priced), one_look, deadline);
     if (!prices.ok()) {
       if (!session.stopping()) return std::move(prices).error();
     } else {
@@ -272,7 +304,7 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
       for (const std::size_t index : excluded) {
         const auto* row = row_of(*prices, candidates[index].digest);
         if (row == nullptr) continue;
-        apply(*row, candidates[index], true);
+        apply(*row, candidates[index], true, session.cancel.cancelled());
         if (row->estimate <= 0 || candidates[index].out || row->estimate >= best || session.store.random()) continue;
         best = row->estimate;
         contest.priced = index;
@@ -292,27 +324,34 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   std::vector<std::string> digests;
   for (const std::size_t index : all) {
     entrants.push_back(entrant_of(session, candidates[index], "confirm"));
+    entrants.back().may_win = !contest.priced || index != *contest.priced;
     digests.push_back(candidates[index].digest);
   }
   const std::string subject = subject_of("confirm", baseline, digests);
+  const auto not_confirmed = [&]() -> Result<void> {
+    for (const std::size_t index : contest.finalists)
+      retire(candidates[index], CandidateFate::kNotTried,
+             session.cancel.cancelled() ? "cancelled before it was confirmed" : "time: the budget had no room to confirm it");
+    return {};
+  };
   if (const auto known = session.journal->find("confirm", subject)) contest.confirmation = confirmation_from_json(*known);
   if (!contest.confirmation) {
-    if (session.stopping()) return {};
+    if (session.stopping()) return not_confirmed();
     auto told = now_seconds();
     auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
-                                      machine_foreign_share(session.machine.usable_cores), session.deadline, session.cancel,
+                                      machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
                                       [&](const measure::Confirmation&) {
                                         if (now_seconds() - told < 0.5) return;
                                         told = now_seconds();
                                         session.tell();
                                       });
     if (!confirmed.ok()) {
-      if (session.stopping()) return {};
+      if (session.stopping() || confirmed.error().kind() == ErrorKind::kTimeout) return not_confirmed();
       return std::move(confirmed).error();
     }
     contest.confirmation = *std::move(confirmed);
-    // What an interruption cut short is not the last word: only a whole confirmation is remembered.
-    if (!session.cancel.cancelled())
+    // What the end of the time or an interruption cut short is not the last word.
+    if (!contest.confirmation->cut)
       SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*contest.confirmation)));
   }
   // The journal may have them in another order.
@@ -329,7 +368,7 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   for (std::size_t i = 0; i < all.size(); ++i) fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
   fill_row(session, contest.confirmation->rows.back(), baseline, batch);
   baseline.row.speedup = Figure{1, 1.0, 1.0};
-  choose_winner(policy, candidates, entrants, contest);
+  declare_fates(candidates, contest);
   for (const std::size_t index : contest.finalists)
     if (candidates[index].row.fate == CandidateFate::kWinner) {
       session.progress.best = candidates[index].recipe.name;

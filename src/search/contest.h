@@ -15,9 +15,11 @@ struct Contest {
   std::optional<measure::Confirmation> confirmation;
 };
 
-/// Races `contenders` (and, apart, `excluded` for their price). Fills race_latency and the fates of those that leave.
+/// Races `contenders` (and, apart, `excluded` for their price). Fills race_latency and the fates of those that leave. Ends
+/// early enough for a least confirmation before `confirm_end`.
 Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded);
+                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded,
+                           const Deadline& confirm_end);
 
 /// Confirms the finalists of the race against the faster original. Fills latency, speed-up, load time and memory of each.
 Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,

@@ -1,3 +1,7 @@
+#include <speedster/version.h>
+
+#include <algorithm>
+
 #include "base/digest.h"
 #include "search/session.h"
 #include "toolchain/toolchain.h"
@@ -31,8 +35,14 @@ class Preparation {
       job.input_digests["model"] = session_.model_digest;
       job.companions["model"] = session_.model_companions;
     }
+    // Not a toolchain's: what a native step makes depends on us, and what a backend makes on its vendor.
+    const std::string& backend = candidate_.recipe.backend;
+    const auto vendor = session_.vendor_versions.find(kind == "compile" ? backend : "onnxruntime");
+    job.toolchain_version = SPEEDSTER_VERSION_STRING + (vendor == session_.vendor_versions.end() ? "" : " " + vendor->second);
     job.limits = session_.limits;
-    job.limits.threads = session_.threads;
+    // Jobs share the machine, unless the user said what one may take.
+    if (session_.request->memory_limit_bytes == 0) job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
+    job.limits.threads = std::max(1, session_.threads / session_.workers);
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
     return job;
   }
@@ -137,6 +147,7 @@ Result<void> prepare(Session& session, Candidate& candidate) {
   candidate.row.prepare_seconds = now_seconds() - begin;
   if (prepared.ok()) return {};
   const Error& error = prepared.error();
+  candidate.error = error;
   if (error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled) return prepared;
   if (session.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
   else retire(candidate, CandidateFate::kFailed, error.full_message());

@@ -9,12 +9,12 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "toolchain/toolchain.h"
 
 namespace speedster::search {
 namespace {
 
 constexpr const char* kWho = "journal";
-
 
 Json interval_to_json(const measure::Interval& interval) {
   return {json_from_number(interval.value), json_from_number(interval.low), json_from_number(interval.high)};
@@ -62,7 +62,7 @@ std::string quoted(const std::string& word) {
 
 /// Rounds up to two digits, so that the printed budget holds the drop it was made for.
 std::string budget_for(double drop) {
-  if (!(drop > 0)) return "1e-06";
+  if (!(drop > 1e-6)) return "1e-06";
   const double scale = std::pow(10.0, std::floor(std::log10(drop)) - 1);
   return fmt::format("{:.2g}", std::ceil(drop / scale) * scale);
 }
@@ -78,6 +78,14 @@ std::string accept_command(const OptimizeRequest& request, double drop) {
   return command + " " + flag + " " + budget_for(drop);
 }
 
+/// The budget that lets a candidate through every stage: its drop on either part, or the bound where that decides.
+double needed_budget(const Session& session, const Candidate& candidate) {
+  double needed = 0;
+  for (const auto* drop : {&candidate.searched, &candidate.judged})
+    if (*drop) needed = std::max(needed, session.budget.confidence ? (*drop)->high.value_or(HUGE_VAL) : (*drop)->value);
+  return needed;
+}
+
 std::uint64_t parent_peak() {
   struct rusage usage {};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -90,7 +98,16 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"fingerprint", session.fingerprint}, {"speedster", SPEEDSTER_VERSION_STRING}, {"seed", request.seed},
                {"threads", session.threads}, {"concurrency", request.concurrency}, {"session", request.session},
                {"metric", request.metric.empty() ? "cosine" : request.metric}, {"metric_command", request.metric_command},
+               {"metric_drop", request.metric_drop ? Json(*request.metric_drop) : Json(nullptr)},
+               {"metric_confidence", request.metric_confidence ? Json(*request.metric_confidence) : Json(nullptr)},
+               {"output", request.output_name}, {"data", request.data}, {"labels", request.labels}, {"shapes", request.shapes},
+               {"ranges", request.ranges}, {"axes", Json::object()}, {"backends", request.backends},
+               {"precisions", request.precisions}, {"exclude", request.exclude}, {"vendor_versions", session.vendor_versions},
+               {"toolchains", Json::object()},
                {"exclude_nodes", request.exclude_nodes}, {"command_line", request.command_line}};
+  for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
+  for (const toolchain::Row& row : toolchain::list())
+    if (row.installed) json["toolchains"][row.name] = row.environment.lock_digest;
   if (!ranked.empty()) json["winning_chain"] = compiler::to_json(candidates[ranked.front()].recipe);
   return json;
 }
@@ -105,14 +122,20 @@ void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent) {
   row.relative_l2 = drop.relative_l2;
 }
 
-Json check_to_json(const Candidate& candidate) {
-  return {{"drop", accuracy::to_json(*candidate.searched)}, {"ran_precision", candidate.row.ran_precision},
+Json check_to_json(const Session& session, const Candidate& candidate) {
+  Json json = {{"drop", accuracy::to_json(*candidate.searched)}, {"ran_precision", candidate.row.ran_precision},
           {"reduced", candidate.reduced}, {"backend_version", candidate.row.backend_version},
           {"vendor_library", candidate.row.vendor_library}, {"threads", candidate.row.threads},
-          {"peak_memory", candidate.row.peak_memory_bytes}};
+          {"peak_memory", candidate.row.peak_memory_bytes}, {"rough_seconds", candidate.rough_seconds}};
+  if (candidate.row.load_seconds) json["load_seconds"] = *candidate.row.load_seconds;
+  // What stopped early because a budget was out of reach says nothing about a larger one.
+  if (candidate.searched->samples < session.split.search.size()) json["hopeless_at"] = session.budget.drop.value_or(0);
+  return json;
 }
 
-bool restore_check(const Json& json, Candidate& candidate) {
+bool restore_check(const Session& session, const Json& json, Candidate& candidate) {
+  if (const auto hopeless = optional_number(json, "hopeless_at"))
+    if (!session.budget.drop || *session.budget.drop > *hopeless) return false;
   auto drop = drop_from_json(json.value("drop", Json()));
   auto precision = json_string(json, "ran_precision", kWho);
   auto reduced = json_bool(json, "reduced", kWho);
@@ -124,6 +147,8 @@ bool restore_check(const Json& json, Candidate& candidate) {
   candidate.row.vendor_library = json.value("vendor_library", std::string());
   candidate.row.threads = json.value("threads", 0);
   candidate.row.peak_memory_bytes = json.value("peak_memory", std::uint64_t{0});
+  candidate.row.load_seconds = optional_number(json, "load_seconds");
+  candidate.rough_seconds = optional_number(json, "rough_seconds").value_or(0);
   return true;
 }
 
@@ -138,6 +163,7 @@ std::optional<accuracy::Drop> drop_from_json(const Json& json) {
   drop.samples = json.value("samples", std::size_t{0});
   drop.new_non_finite = json.value("new_non_finite", false);
   drop.relative_l2 = optional_number(json, "relative_l2").value_or(HUGE_VAL);
+  drop.largest_l2 = optional_number(json, "largest_l2").value_or(HUGE_VAL);
   drop.psnr = optional_number(json, "psnr").value_or(0);
   return drop;
 }
@@ -178,7 +204,7 @@ Json confirmation_to_json(const measure::Confirmation& confirmation) {
     rows.push_back(std::move(item));
   }
   return {{"rows", rows}, {"undecided", confirmation.undecided}, {"rounds", confirmation.rounds},
-          {"dropped_rounds", confirmation.dropped_rounds}, {"busy", confirmation.busy}};
+          {"dropped_rounds", confirmation.dropped_rounds}, {"busy", confirmation.busy}, {"cut", confirmation.cut}};
 }
 
 std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
@@ -207,6 +233,7 @@ std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
   confirmation.rounds = json.value("rounds", 0);
   confirmation.dropped_rounds = json.value("dropped_rounds", 0);
   confirmation.busy = json.value("busy", false);
+  confirmation.cut = json.value("cut", false);
   return confirmation;
 }
 
@@ -224,6 +251,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   report.search_samples = session.split.search.size();
   report.judging_samples = session.split.judging.size();
   report.samples_random = session.store.random();
+  report.notes = session.store.notes();
   report.original = baseline.row;
   report.original.drop = Figure{0, 0.0, 0.0};
   for (Candidate& candidate : candidates) {
@@ -231,8 +259,11 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
     report.candidates.push_back(candidate.row);
   }
   if (!ranked.empty()) report.winner = ranked.front();
-  const bool cancelled = session.cancel.cancelled();
-  report.outcome = !ranked.empty() ? "optimized" : cancelled ? "cancelled" : "original kept";
+  // Nothing faster is one thing, no time to find out another.
+  const bool cut = request.time_budget_seconds && std::ranges::any_of(candidates, [](const Candidate& candidate) {
+    return candidate.row.fate == CandidateFate::kNotTried;
+  });
+  report.outcome = session.cancel.cancelled() ? "cancelled" : !ranked.empty() ? "optimized" : cut ? "time" : "original kept";
   if (contest.confirmation) {
     report.undecided = contest.confirmation->undecided && !ranked.empty();
     report.machine_busy = contest.race.busy || contest.confirmation->busy;
@@ -245,9 +276,10 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
     const CandidateRow& priced = candidates[*contest.priced].row;
     const bool faster = priced.speedup && priced.speedup->value > 1 &&
                         (ranked.empty() || priced.speedup->value > candidates[ranked.front()].row.speedup->value);
-    if (faster) {
+    const double needed = needed_budget(session, candidates[*contest.priced]);
+    if (faster && std::isfinite(needed)) {
       report.accept_candidate = *contest.priced;
-      report.accept_command = accept_command(request, priced.drop->value);
+      report.accept_command = accept_command(request, needed);
     }
   }
   mark_front(report.candidates);
@@ -258,21 +290,19 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   return report;
 }
 
-std::vector<std::size_t> ranking(const Session& session, std::vector<Candidate>& candidates, const Contest& contest) {
-  (void)session;
-  std::vector<std::size_t> ranked;
+std::vector<std::size_t> ranking(const std::vector<Candidate>& candidates, const Contest& contest) {
+  std::vector<std::size_t> winner, others;
   for (const std::size_t index : contest.finalists) {
     const Candidate& candidate = candidates[index];
     if (candidate.out || !candidate.row.speedup) continue;
-    if (candidate.row.speedup->low.value_or(0) > 1) ranked.push_back(index);
+    if (candidate.row.fate == CandidateFate::kWinner) winner.push_back(index);
+    else if (candidate.row.speedup->low.value_or(0) > 1) others.push_back(index);
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [&](std::size_t a, std::size_t b) {
-    const bool a_wins = candidates[a].row.fate == CandidateFate::kWinner;
-    const bool b_wins = candidates[b].row.fate == CandidateFate::kWinner;
-    if (a_wins != b_wins) return a_wins;
-    return candidates[a].row.speedup->value > candidates[b].row.speedup->value;
-  });
-  return ranked;
+  if (winner.empty()) return {};  // the original is the answer
+  std::stable_sort(others.begin(), others.end(),
+                   [&](std::size_t a, std::size_t b) { return candidates[a].row.speedup->value > candidates[b].row.speedup->value; });
+  winner.insert(winner.end(), others.begin(), others.end());
+  return winner;
 }
 
 }  // namespace speedster::search

@@ -12,9 +12,9 @@ namespace speedster::search {
 std::string short_number(double value);
 
 void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent);
-Json check_to_json(const Candidate& candidate);
-/// False where the record does not fit (an older version wrote it).
-bool restore_check(const Json& json, Candidate& candidate);
+Json check_to_json(const Session& session, const Candidate& candidate);
+/// False where the record does not fit (an older version wrote it, or it stopped early under a smaller budget).
+bool restore_check(const Session& session, const Json& json, Candidate& candidate);
 std::optional<accuracy::Drop> drop_from_json(const Json& json);
 Json corners_to_json(const std::vector<CornerRow>& rows);
 std::vector<CornerRow> corners_from_json(const Json& json);
@@ -22,7 +22,7 @@ Json confirmation_to_json(const measure::Confirmation& confirmation);
 std::optional<measure::Confirmation> confirmation_from_json(const Json& json);
 
 /// Confirmed candidates that may be in the package, winner first; empty = the original is the answer.
-std::vector<std::size_t> ranking(const Session& session, std::vector<Candidate>& candidates, const Contest& contest);
+std::vector<std::size_t> ranking(const std::vector<Candidate>& candidates, const Contest& contest);
 
 /// The report without package, digest and total time. `baseline` is the faster original.
 Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline, const Contest& contest,

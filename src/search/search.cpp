@@ -108,23 +108,34 @@ class Search {
   explicit Search(Session& session) : session_(session) {}
 
   Result<Outcome> run() {
-    SPEEDSTER_TRY(make_plan());
-    SPEEDSTER_TRY(start_original());
-    SPEEDSTER_TRY(make_and_check());
-    SPEEDSTER_TRY(qualify());
-    session_.enter("race", kRaceShare);
-    SPEEDSTER_ASSIGN(Contest contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_));
-    session_.enter("judge", kJudgeShare);
-    SPEEDSTER_TRY(judge(contest));
-    original_outputs_.reset();  // no other child of ours is loaded while finalists are timed
-    session_.enter("confirm", kConfirmShare);
-    SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
-    SPEEDSTER_TRY(declare(contest));
+    Contest contest;
+    if (auto done = stages(contest); !done.ok()) {
+      // Cancelling is an outcome: what was found out until then is in the report and in the journal.
+      if (!session_.cancel.cancelled() || done.error().kind() != ErrorKind::kCancelled) return std::move(done).error();
+    }
+    if (session_.cancel.cancelled())
+      for (Candidate& candidate : candidates_)
+        if (!candidate.out && candidate.row.reason.empty()) retire(candidate, CandidateFate::kNotTried, "cancelled");
     session_.end_stage();
     return finish(std::move(contest));
   }
 
  private:
+  Result<void> stages(Contest& contest) {
+    SPEEDSTER_TRY(make_plan());
+    SPEEDSTER_TRY(start_original());
+    SPEEDSTER_TRY(make_and_check());
+    SPEEDSTER_TRY(qualify());
+    session_.enter("race", kRaceShare);
+    SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, session_.end_of(kConfirmShare)));
+    session_.enter("judge", kJudgeShare);
+    SPEEDSTER_TRY(judge(contest));
+    original_outputs_.reset();  // no other child of ours is loaded while finalists are timed
+    session_.enter("confirm", kConfirmShare);
+    SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
+    return declare(contest);
+  }
+
   Candidate candidate_of(compiler::Recipe recipe) const {
     Candidate candidate;
     candidate.digest = sha256(to_text(compiler::to_json(recipe)));
@@ -142,7 +153,7 @@ class Search {
   Result<void> make_plan() {
     session_.enter("plan", kMakeShare);
     const OptimizeRequest& request = *session_.request;
-    compiler::Recipe original = compiler::original(request.session);
+    compiler::Recipe original = compiler::original({});
     compiler::Recipe defaults = compiler::original_at_defaults();
     std::vector<compiler::Recipe> recipes;
     if (!request.candidates.empty()) {
@@ -153,9 +164,10 @@ class Search {
         original = *file.original;
         original.name = "original";
         has_defaults_ = false;
+        from_file_ = true;
       }
     } else {
-      SPEEDSTER_ASSIGN(recipes, planned());
+      SPEEDSTER_ASSIGN(recipes, planned(original));
     }
     original_ = candidate_of(std::move(original));
     defaults_ = candidate_of(std::move(defaults));
@@ -169,13 +181,14 @@ class Search {
     return {};
   }
 
-  Result<std::vector<compiler::Recipe>> planned() {
+  Result<std::vector<compiler::Recipe>> planned(compiler::Recipe& original) {
     const OptimizeRequest& request = *session_.request;
     SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, onnx_model::OnnxModel::read(session_.model));
     compiler::PlanInput input;
     input.model = {model.operators(), model.weight_bytes()};
     input.machine = session_.machine;
-    input.backends = probe_backends(*session_.supervisor, session_.work, session_.cancel);
+    input.backends = probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel);
+    for (const auto& [name, availability] : input.backends) session_.vendor_versions[name] = availability.version;
     input.toolchains = probe_toolchains();
     input.calibration_samples = session_.split.calibration.size();
     input.random_samples = session_.store.random();
@@ -184,6 +197,8 @@ class Search {
     input.exclude = request.exclude;
     input.exclude_nodes = request.exclude_nodes;
     input.session = request.session;
+    SPEEDSTER_ASSIGN(const auto session, compiler::session_of(input, original.backend));
+    original = compiler::original(session);
     return compiler::plan(input);
   }
 
@@ -191,7 +206,7 @@ class Search {
   Result<void> start_original() {
     session_.enter("original", kMakeShare);
     SPEEDSTER_TRY(prepare(session_, original_));
-    if (original_.out) return original_failed(Error(ErrorKind::kBadInput, original_.row.reason));
+    if (original_.out) return original_failed(original_.error ? *original_.error : Error(ErrorKind::kTimeout, original_.row.reason));
     if (has_defaults_) {
       SPEEDSTER_TRY(prepare(session_, defaults_));
       if (defaults_.out) has_defaults_ = false;
@@ -205,21 +220,20 @@ class Search {
     defaults_.row.ran_precision = original_.row.ran_precision;
     defaults_.row.backend_version = original_.row.backend_version;
     defaults_.row.vendor_library = original_.row.vendor_library;
-    original_outputs_.emplace(session_, std::move(*child));
-    SPEEDSTER_TRY(original_outputs_->check_finite(session_.split.search));
+    original_outputs_.emplace(session_, std::move(*child), session_.serve_spec(original_, "check"));
+    auto finite = original_outputs_->check_finite(session_.split.search);
+    if (original_outputs_->is_broken()) return original_failed(std::move(finite).error());
+    SPEEDSTER_TRY(std::move(finite));
     return remember_expected();
   }
 
-  /// An original that cannot run is bad input, unless the reason is the machine's (time, cancel, memory, no vendor).
+  /// What the original's runtime refuses is bad input; time, memory, a missing or crashing vendor keep their kind.
   Result<void> original_failed(Error error) {
-    switch (error.kind()) {
-      case ErrorKind::kCancelled: case ErrorKind::kTimeout: case ErrorKind::kNotFound: case ErrorKind::kNoSpace:
-      case ErrorKind::kPermission: case ErrorKind::kOutOfMemory:
-        return std::move(error).wrap("[original] expected the original to run");
-      default:
-        return std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend +
-                                                                  " can run");
-    }
+    const std::string& kept = original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
+    const std::string where = kept.empty() ? "" : " (" + kept + " repeats it)";
+    if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor)
+      return std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend + " can run" + where);
+    return std::move(error).wrap("[original] expected the original to run" + where);
   }
 
   Result<void> remember_expected() {
@@ -243,8 +257,7 @@ class Search {
 
   Result<void> make_and_check() {
     session_.enter("check", kMakeShare);
-    const int workers = std::max(1, std::min(session_.machine.usable_cores, 4));
-    Workshop workshop(session_, candidates_, workers);
+    Workshop workshop(session_, candidates_, session_.workers);
     int done = static_cast<int>(std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
     while (true) {
       bool waiting = false;
@@ -252,6 +265,7 @@ class Search {
       session_.progress.candidates_running = workshop.running();
       session_.progress.candidates_done = done;
       if (auto error = workshop.error()) return *std::move(error);
+      if (session_.cancel.cancelled()) return Error(ErrorKind::kCancelled, "[search] cancelled");
       if (waiting) {
         session_.tell();
         continue;
@@ -259,9 +273,13 @@ class Search {
       if (!index) break;
       Candidate& candidate = candidates_[*index];
       if (!candidate.out) {
-        SPEEDSTER_TRY(check_one(candidate));
+        auto checked = check_one(candidate);
+        if (!checked.ok()) {
+          session_.cancel.cancel();  // jobs that still run would only be waited for
+          return checked;
+        }
       }
-      ++done;
+      session_.progress.candidates_done = ++done;
       session_.tell(line_about(candidate));
     }
     return {};
@@ -275,7 +293,7 @@ class Search {
 
   Result<void> check_one(Candidate& candidate) {
     if (const auto known = session_.journal->find("checked", candidate.digest)) {
-      if (restore_check(*known, candidate)) return {};
+      if (restore_check(session_, *known, candidate)) return {};
     }
     if (session_.stopping()) {
       retire(candidate, CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
@@ -287,12 +305,13 @@ class Search {
       const Error& error = drop.error();
       if (error.kind() == ErrorKind::kCancelled) retire(candidate, CandidateFate::kNotTried, "cancelled");
       else if (session_.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was checked");
-      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput) return std::move(drop).error();
+      else if (original_outputs_->is_broken()) return original_failed(error);
+      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput) return std::move(drop).error();  // the metric's
       else retire(candidate, CandidateFate::kFailed, error.full_message());
       return {};
     }
     candidate.searched = *drop;
-    return session_.journal->record("checked", candidate.digest, check_to_json(candidate));
+    return session_.journal->record("checked", candidate.digest, check_to_json(session_, candidate));
   }
 
   /// Sorts the checked candidates into those that may win and those whose price is only shown.
@@ -303,7 +322,7 @@ class Search {
       const accuracy::Drop& drop = *candidate.searched;
       set_drop(candidate.row, drop, session_.split.independent);
       if (drop.new_non_finite) {
-        retire(candidate, CandidateFate::kFailed, "wrong answer: NaN or infinity, or another shape, where the original has numbers");
+        retire(candidate, CandidateFate::kFailed, "wrong answer: NaN or infinity where the original has numbers");
         continue;
       }
       if (session_.store.random() && candidate.reduced) {
@@ -356,7 +375,11 @@ class Search {
         const CheckPart part{session_.split.judging, true, false, "judge"};
         auto drop = check(session_, *original_outputs_, candidate, part);
         if (!drop.ok()) {
-          if (session_.stopping()) candidate.row.drop_note = "not judged: time";
+          const ErrorKind kind = drop.error().kind();
+          if (session_.stopping())
+            retire(candidate, CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
+          else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput) return std::move(drop).error();  // the metric's
+          else if (original_outputs_->is_broken()) return original_failed(drop.error());
           else retire(candidate, CandidateFate::kFailed, drop.error().full_message());
         } else {
           candidate.judged = *drop;
@@ -392,28 +415,39 @@ class Search {
   /// The winner must run every declared shape; one that does not is out and the next takes its place.
   Result<void> declare(Contest& contest) {
     session_.enter("corners", kTailShare);
-    ranked_ = ranking(session_, candidates_, contest);
-    if (session_.stage_excluded("corners") || session_.cancel.cancelled()) return {};
-    const std::vector<Corner> shapes = corners_of(session_.signature);
-    if (shapes.empty() || ranked_.empty()) return {};
-    SPEEDSTER_ASSIGN(ServedPackage original,
-                     ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"), session_.deadline, session_.cancel));
+    ranked_ = ranking(candidates_, contest);
+    // Axes that move have corners; ragged samples have such axes.
+    if (session_.stage_excluded("corners") || corners_of(session_.signature).empty()) return {};
+    const auto not_run = [&](const std::string& why) -> Result<void> {
+      notes_.push_back("the corners of the declared shapes were not run: " + why);
+      return {};
+    };
+    std::optional<ServedPackage> original;
     while (!ranked_.empty()) {
       Candidate& winner = candidates_[ranked_.front()];
-      const std::string subject = winner.digest;
+      if (winner.row.fate != CandidateFate::kWinner) {
+        winner.row.fate = CandidateFate::kWinner;
+        winner.row.reason = short_number(winner.row.speedup->value) + " times the original's speed; a faster one failed at a corner of the shapes";
+      }
+      const std::string subject = original_.digest + ":" + winner.digest;
       if (const auto known = session_.journal->find("corners", subject)) {
         corner_rows_ = corners_from_json(*known);
         return {};
       }
-      auto rows = corners(session_, original, winner);
+      if (session_.cancel.cancelled()) return not_run("cancelled");
+      if (session_.stopping()) return not_run("the time budget ended");
+      if (!original) {
+        auto started = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"), session_.deadline, session_.cancel);
+        if (!started.ok()) return not_run(started.error().full_message());
+        original = *std::move(started);
+      }
+      auto rows = corners(session_, *original, winner);
       if (rows.ok()) {
         corner_rows_ = *std::move(rows);
         return session_.journal->record("corners", subject, corners_to_json(corner_rows_));
       }
-      if (session_.stopping()) {
-        notes_.push_back("the corners of the declared shapes were not run: the time budget ended");
-        return {};
-      }
+      if (session_.cancel.cancelled()) return not_run("cancelled");
+      if (session_.stopping()) return not_run("the time budget ended");
       retire(winner, CandidateFate::kFailed, rows.error().full_message());
       ranked_.erase(ranked_.begin());
     }
@@ -427,7 +461,7 @@ class Search {
     outcome.report.original_settings = contest.baseline_is_defaults
                                            ? "ONNX Runtime's defaults"
                                            : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
-    if (!has_defaults_) outcome.report.original_settings = "as the candidates file has it";
+    if (from_file_) outcome.report.original_settings = "as the candidates file has it";
     outcome.report.corners = corner_rows_;
     outcome.report.notes.insert(outcome.report.notes.end(), notes_.begin(), notes_.end());
     outcome.candidates = std::move(candidates_);
@@ -439,7 +473,7 @@ class Search {
   Session& session_;
   std::vector<Candidate> candidates_;
   Candidate original_, defaults_;
-  bool has_defaults_ = true;
+  bool has_defaults_ = true, from_file_ = false;
   std::optional<OriginalOutputs> original_outputs_;
   std::vector<ExpectedSample> expected_;
   std::vector<std::size_t> contenders_, excluded_, ranked_;

@@ -19,10 +19,25 @@ constexpr std::uint64_t kSlotBytes = std::uint64_t{32} << 20U;
 }  // namespace
 
 struct ServedPackage::State {
-  explicit State(job::Child started) : child(std::move(started)) {}
+  State(job::Child started, ServeSpec what) : child(std::move(started)), spec(std::move(what)) {}
   ~State() { unmap(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+
+  /// Sends a request within the time that one may take, and tells the listener where it failed.
+  Result<Json> call(const Json& request, const Deadline& deadline, const CancelToken& cancel) {
+    if (paused) {
+      SPEEDSTER_TRY(child.resume());
+      paused = false;
+    }
+    auto reply = child.call(request, deadline.sooner(spec.call_timeout_seconds), cancel);
+    if (reply.ok() || !spec.failed || reply.error().kind() == ErrorKind::kCancelled) return reply;
+    job::ServeFailure failure{spec.directory, spec.package, spec.samples, {loaded}, reply.error(), spec.limits, {}, {}};
+    failure.limits.wall_seconds = 2 * spec.call_timeout_seconds;  // the loading and the call
+    if (request != loaded) failure.requests.push_back(request);
+    spec.failed(std::move(failure));
+    return reply;
+  }
 
   void unmap() {
     if (map != nullptr) ::munmap(map, map_bytes);
@@ -88,6 +103,8 @@ struct ServedPackage::State {
   }
 
   job::Child child;
+  ServeSpec spec;
+  Json loaded;  // the request that loaded the package
   UniqueFd memory;
   void* map = nullptr;
   std::size_t map_bytes = 0;
@@ -114,13 +131,14 @@ Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const Se
   command.limits = spec.limits;
   command.descriptors = {memory.get()};
   SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
-  auto state = std::make_unique<State>(std::move(child));
+  auto state = std::make_unique<State>(std::move(child), spec);
   state->memory = std::move(memory);
   Json request = {{"op", "load"}, {"package", spec.package.string()}, {"variant", spec.variant}, {"entry", spec.entry},
                   {"threads", spec.threads}, {"contexts", spec.contexts}, {"options", Json::object()}};
   for (const auto& [key, value] : spec.options) request["options"][key] = value;
   if (!spec.samples.empty()) request["samples"] = spec.samples.string();
-  SPEEDSTER_ASSIGN(Json reply, state->child.call(request, deadline, cancel));
+  state->loaded = request;
+  SPEEDSTER_ASSIGN(Json reply, state->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(state->load_seconds, json_number(reply, "load_seconds", kWho));
   state->info = reply.value("info", Json::object());
   state->note_peak(reply);
@@ -135,7 +153,7 @@ Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> sam
                                                 const CancelToken& cancel) {
   const Json request = {{"op", "run"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
                         {"slot_bytes", kSlotBytes}, {"offset", 0}};
-  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
+  SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   if (all.empty() || all.size() > samples.size())
     return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) + " samples, got " +
@@ -147,7 +165,7 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
                                                          int calls, const Deadline& deadline, const CancelToken& cancel) {
   Json request = {{"op", "run_shape"}, {"shapes", Json::object()}, {"sample", sample}, {"calls", calls}};
   for (const auto& [name, shape] : shapes) request["shapes"][name] = shape;
-  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
+  SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   SPEEDSTER_ASSIGN(const double seconds, json_number(reply, "call_seconds", kWho));
   if (all.size() != 1) return Error(ErrorKind::kInternal, "[serve] expected the outputs of one call");
@@ -156,14 +174,10 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
 
 Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
                                             const Deadline& deadline, const CancelToken& cancel) {
-  if (state_->paused) {
-    SPEEDSTER_TRY(state_->child.resume());
-    state_->paused = false;
-  }
   const Json request = {{"op", "block"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
                         {"warm_calls", spec.warm_calls}, {"warm_seconds", spec.warm_seconds}, {"calls", spec.calls},
                         {"seconds", spec.seconds}, {"slow_calls", spec.slow_calls}, {"concurrency", spec.concurrency}};
-  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
+  SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   measure::Block block;
   SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
   SPEEDSTER_ASSIGN(const Json* calls, json_array(reply, "calls", kWho));
@@ -179,12 +193,8 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
 
 Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
                                                 const CancelToken& cancel) {
-  if (state_->paused) {
-    SPEEDSTER_TRY(state_->child.resume());
-    state_->paused = false;
-  }
   const Json request = {{"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
-  SPEEDSTER_ASSIGN(Json reply, state_->child.call(request, deadline, cancel));
+  SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
   std::vector<double> seconds;
   for (const Json& call : *list)
@@ -199,6 +209,8 @@ Result<void> ServedPackage::pause() {
   state_->paused = true;
   return {};
 }
+
+bool ServedPackage::running() const { return state_->child.running(); }
 
 void ServedPackage::watch_memory(bool on) { state_->child.watch_memory(on); }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "job/failures.h"
 #include "job/supervisor.h"
 #include "measure/race.h"
 
@@ -29,6 +31,9 @@ struct ServeSpec {
   std::filesystem::path samples;                ///< store folder; empty = none
   std::filesystem::path directory;              ///< the child's working directory (log.txt)
   job::Limits limits;
+  double call_timeout_seconds = 600;            ///< of the loading, a run or a block each
+  /// Told when the child crashed, hung, ran out of memory or refused (not when it was cancelled); `vendor` is left to the listener.
+  std::function<void(job::ServeFailure)> failed;
 };
 
 /// Outputs of one sample, in the signature's order, valid until the next run of the same ServedPackage.
@@ -61,6 +66,7 @@ class ServedPackage {
   Result<std::vector<double>> tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
                                    const CancelToken& cancel);
   Result<void> pause();
+  bool running() const;
   /// Watching memory disturbs timing: off in the race.
   void watch_memory(bool on);
   /// How the child ended, if it did.

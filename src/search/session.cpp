@@ -1,13 +1,35 @@
 #include "search/session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace speedster::search {
+namespace {
+
+/// The inputs of the failed call as npz, for the vendor's script; nothing where there are none.
+std::filesystem::path inputs_of(const Session& session, const job::ServeFailure& failure) {
+  const Json& request = failure.requests.back();
+  if (!request.contains("indices") || request["indices"].empty()) return {};
+  const auto sample = session.store.sample(request["indices"].front().get<std::size_t>());
+  if (!sample.ok()) return {};
+  std::vector<NamedTensor> inputs;
+  for (std::size_t i = 0; i < sample->size(); ++i) {
+    const TensorView& view = (*sample)[i];
+    inputs.push_back({session.store.input_names()[i],
+                      Tensor::from<std::byte>(view.dtype, Shape(view.shape.begin(), view.shape.end()),
+                                              {static_cast<const std::byte*>(view.data), view.bytes()})});
+  }
+  const std::filesystem::path file = failure.directory / "inputs.npz";
+  return samples::write_npz(file, inputs).ok() ? file : std::filesystem::path();
+}
+
+}  // namespace
 
 void retire(Candidate& candidate, CandidateFate fate, std::string reason) {
   candidate.out = true;
   candidate.row.fate = fate;
   candidate.row.reason = std::move(reason);
+  if (fate == CandidateFate::kFailed && candidate.row.job_directory.empty()) candidate.row.job_directory = candidate.notes->failure_directory;
 }
 
 void Session::end_stage() {
@@ -15,19 +37,23 @@ void Session::end_stage() {
   stage_started = now_seconds();
 }
 
+Deadline Session::end_of(double share) const {
+  return request->time_budget_seconds ? total.minus((1.0 - share) * *request->time_budget_seconds) : Deadline();
+}
+
 void Session::enter(const std::string& stage, double share) {
   end_stage();
   const auto seen = std::find_if(stages.begin(), stages.end(), [&](const StageTime& s) { return s.stage == stage; });
   if (seen == stages.end()) stages.push_back({stage, 0});
   else std::rotate(seen, seen + 1, stages.end());
-  if (request->time_budget_seconds) deadline = total.minus((1.0 - share) * *request->time_budget_seconds);
+  deadline = end_of(share);
   progress.stage = stage;
   tell();
 }
 
 void Session::tell(const std::string& message) {
   progress.elapsed_seconds = now_seconds() - started;
-  if (deadline.limited()) progress.seconds_left = deadline.left();
+  if (total.limited()) progress.seconds_left = total.left();
   progress.message = message;
   if (!message.empty()) log.info(message);
   if (request != nullptr && request->progress) request->progress(progress);
@@ -44,6 +70,17 @@ ServeSpec Session::serve_spec(const Candidate& candidate, const std::string& pur
   spec.samples = store_directory;
   spec.directory = work / (candidate.recipe.name + "-" + purpose);
   spec.limits = limits;
+  spec.limits.threads = threads;
+  spec.call_timeout_seconds = request->candidate_timeout_seconds;
+  spec.failed = [this, notes = candidate.notes, variant = candidate.variant, version = candidate.row.backend_version,
+                 used = spec.threads](job::ServeFailure failure) {
+    if (stopping()) return;  // the end of the time is no fault of the candidate
+    failure.vendor = job::VendorRepro{variant.backend, version, variant.payload, {}, variant.options, used};
+    failure.inputs = inputs_of(*this, failure);
+    auto kept = job::keep_failure(failure);
+    if (kept.ok()) notes->failure_directory = kept->string();
+    else log.warning(kept.error().full_message());
+  };
   return spec;
 }
 

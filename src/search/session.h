@@ -37,6 +37,8 @@ struct Candidate {
   std::optional<accuracy::Drop> judged;        ///< on the judging samples
   bool reduced = false;                        ///< ran below the original's precision, or cannot tell
   bool out = false;                            ///< its fate is decided
+  double rough_seconds = 0;                    ///< a call as it was seen while checking: an upper bound, 0 = unknown
+  std::optional<Error> error;                  ///< why it could not be made
   std::shared_ptr<TimingNotes> notes = std::make_shared<TimingNotes>();
 };
 
@@ -56,7 +58,8 @@ struct Session {
   hardware::Machine machine;
   std::string fingerprint;
   int threads = 1;
-  job::Limits limits;
+  int workers = 1;                             ///< jobs at once while candidates are made
+  job::Limits limits;                          ///< of one child
   std::unique_ptr<job::Supervisor> supervisor;
   std::unique_ptr<job::JobCache> cache;
   std::unique_ptr<Journal> journal;
@@ -74,10 +77,14 @@ struct Session {
   Progress progress;
   std::mutex progress_mutex;
   std::vector<StageTime> stages;
+  std::map<std::string, std::string> names;  ///< of candidates by their digest
+  std::map<std::string, std::string> vendor_versions;  ///< of the backends that were probed, for the keys of jobs
   double stage_started = 0;
   /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
   void enter(const std::string& stage, double share = 1.0);
   void end_stage();
+  /// When `share` of the time budget is used; never without a budget.
+  Deadline end_of(double share) const;
   void tell(const std::string& message = {});  ///< calls the request's callback
   bool stage_excluded(const std::string& stage) const;
 
@@ -92,22 +99,29 @@ Result<void> prepare(Session& session, Candidate& candidate);
 /// The original's outputs on any sample: kept in memory up to a bound, else computed again in its child.
 class OriginalOutputs {
  public:
-  OriginalOutputs(Session& session, ServedPackage child);
+  /// `spec` starts the child again where a deadline ended it.
+  OriginalOutputs(Session& session, ServedPackage child, ServeSpec spec);
   /// Outputs of the first k of `samples` (k at least 1), valid until the next call.
   Result<std::vector<Outputs>> get(std::span<const std::size_t> samples);
   ServedPackage& child() { return child_; }
+  /// The failure of the original itself, if it had one.
+  const Error& broken() const { return *broken_; }
+  bool is_broken() const { return broken_.has_value(); }
   /// Refuses an original whose outputs are all NaN on a sample. Kind bad input.
   Result<void> check_finite(std::span<const std::size_t> samples);
 
  private:
   Session* session_;
   ServedPackage child_;
+  ServeSpec spec_;
   std::map<std::size_t, std::vector<Tensor>> kept_;
   std::uint64_t kept_bytes_ = 0;
+  std::optional<Error> broken_;
 };
 
 /// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Stops early when
-/// the budget is out of reach. Errors are the candidate's.
+/// the budget is out of reach. Errors are the candidate's, but for those of an original that is_broken() and of the user's
+/// metric and labels (kinds usage and bad input).
 struct CheckPart {
   std::span<const std::size_t> samples;
   bool independent = true;
@@ -121,8 +135,8 @@ void note_info(const Session& session, Candidate& candidate, const Json& info);
 /// Bits of the mantissa that count: "f64" > "f32" > "f16" > "bf16" > "int8" and "mixed" > "unknown".
 int precision_rank(std::string_view precision);
 
-/// Runs every corner of the declared shapes on the original and the winner; names those where the winner is slower, and
-/// reports one that fails or differs as an error of the candidate.
+/// Runs every corner of the declared shapes on the original and the winner, and times both on each third of ragged samples by
+/// size; names those where the winner is slower, and reports one that fails or differs as an error of the candidate.
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner);
 /// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.
 struct Corner {
@@ -130,5 +144,7 @@ struct Corner {
   std::map<std::string, Shape> shapes;
 };
 std::vector<Corner> corners_of(const Signature& signature);
+/// Positions of the smallest, middle and largest third by size; empty where all are of one size, or fewer than three.
+std::vector<std::vector<std::size_t>> thirds_of(const std::vector<std::uint64_t>& sizes);
 
 }  // namespace speedster::search

@@ -22,7 +22,7 @@ class ServedRunner final : public measure::Runner {
   ~ServedRunner() override { notes_->peak_memory = std::max(notes_->peak_memory, package_.peak_memory()); }
 
   Result<measure::Block> block(const measure::BlockSpec& spec) override {
-    return package_.block(spec, context_.samples, context_.deadline.sooner(context_.block_timeout_seconds), context_.cancel);
+    return package_.block(spec, context_.samples, context_.deadline, context_.cancel);
   }
 
  private:
@@ -81,8 +81,7 @@ measure::ForeignShare machine_foreign_share(int cores) {
 measure::Load load_served(const TimingContext& context, const ServeSpec& spec, std::shared_ptr<TimingNotes> notes) {
   return [context, spec, notes]() -> Result<measure::Loaded> {
     SPEEDSTER_ASSIGN(ServedPackage package,
-                     ServedPackage::start(*context.supervisor, spec,
-                                          context.deadline.sooner(context.block_timeout_seconds), context.cancel));
+                     ServedPackage::start(*context.supervisor, spec, context.deadline, context.cancel));
     notes->load_seconds.push_back(package.load_seconds());
     notes->info = package.info();
     package.watch_memory(false);

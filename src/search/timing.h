@@ -14,7 +14,6 @@ struct TimingContext {
   CancelToken cancel;
   Deadline deadline;
   std::vector<std::size_t> samples;           ///< cycled over in a block
-  double block_timeout_seconds = 600;
 };
 
 /// Peak memory and child infos gathered while timing, by package and variant.
@@ -22,6 +21,7 @@ struct TimingNotes {
   std::uint64_t peak_memory = 0;
   std::vector<double> load_seconds;
   Json info;
+  std::string failure_directory;              ///< with repro.sh, where a child failed
 };
 
 /// A fresh process from the saved form at each call. `notes` is filled as children end; it must outlive the Load.

@@ -15,7 +15,7 @@ import zipfile
 
 class Command:
     def __init__(self, bin_dir: str, folder: pathlib.Path) -> None:
-        self.path = str(pathlib.Path(bin_dir) / "speedster")
+        self.path = str(pathlib.Path(bin_dir).resolve() / "speedster")
         self.folder = folder
         self.env = dict(os.environ)
         for name in ("CACHE", "STATE"):

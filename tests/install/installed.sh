@@ -24,7 +24,7 @@ for function in $(sed -n 's/^SPEEDSTER_API.*[ *]\(speedster_[a-z_]*\)(.*/\1/p' "
   grep -qx "$function" <<<"$exported" || fail "$function exported" "none"
 done
 
-for example in run_c run_cpp; do
+for example in run_c run_cpp optimize_cpp; do
   cmake -S "$SOURCE/examples/$example" -B "$WORK/$example" -DCMAKE_PREFIX_PATH="$PREFIX" -DCMAKE_BUILD_TYPE=Release >/dev/null
   cmake --build "$WORK/$example" >/dev/null
 done
@@ -32,6 +32,18 @@ output=$(env -i "$WORK/run_c/speedster-run" "$WORK/mlp.speedster")
 expect_text "$output" "y [1, 4]:"
 output=$(env -i "$WORK/run_cpp/speedster-run-cpp" "$WORK/mlp.speedster" 2 20)
 expect_text "$output" "2 threads, 20 calls each"
+# A search by a user's program: it finds the worker, the plug-ins and the toolchains of the prefix. What wins is not asserted.
+vendor_library onnxruntime "onnxruntime/capi/libonnxruntime.so.*" >/dev/null
+"$BUILD/tests/scenario_inputs" mlp 64 "$WORK"
+status=0
+output=$("$WORK/optimize_cpp/speedster-optimize-cpp" "$WORK/model.onnx" "$WORK/samples.safetensors" "$WORK/found.speedster" 0.01 30 \
+  2>"$WORK/search.log") || status=$?
+[ "$status" = 0 ] || [ "$status" = 3 ] || fail "a search that ends with 0 or 3" "$status: $(cat "$WORK/search.log")"
+expect_text "$output" "onnxruntime-static-int8"
+expect_text "$(cat "$WORK/search.log")" " confirm "
+expect_text "$(env -i SPEEDSTER_DATA_DIR="$DATA" "$WORK/run_c/speedster-run" "$WORK/found.speedster")" "y ["
+output=$("$WORK/optimize_cpp/speedster-optimize-cpp" "$WORK/none.onnx" "$WORK/samples.safetensors" "$WORK/none" 2>&1) && fail "a failure" "success"
+expect_text "$output" "expected"
 output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster")
 expect_text "$output" "y [1, 4]:"
 # Inputs from .npy files, and what is wrong with one is said.

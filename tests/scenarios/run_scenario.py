@@ -6,15 +6,18 @@ usage: run_scenario.py BIN_DIR MAKE_INPUTS SCENARIO
 A scenario is a list of lines; '#' begins a comment. What makes the search:
   model KIND | samples N            the model and how many samples (make_inputs)
   original KEY=VALUE…               the original's load options on the reference backend
-  candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision
+  candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision, `backend=` a vendor's instead of
+                                    the reference, `steps=nncf` quantizes first
+  vendors                           the user's toolchains are visible (they are not otherwise)
+  env NAME=VALUE                    for the commands from here on
   run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS
-  kill SECONDS ARGS…                the same, SIGKILL after SECONDS; then no process of it may be left within 3 s
-  interrupt SECONDS ARGS…           the same, SIGINT after SECONDS
+  kill MOMENT ARGS…                 the same, SIGKILL at MOMENT; then no process of it may be left within 3 s
+  interrupt MOMENT ARGS…            the same, SIGINT at MOMENT: SECONDS after the start, or STAGE+SECONDS after a stage began
   speedster ARGS…                   another command; OUT stands for the package
   corrupt FILE                      flips a byte of a file of the package
 What is expected of the last run:
   exit CODE | outcome TEXT | winner NAME | no-winner | within SECONDS
-  fate NAME FATE | reason NAME TEXT | repro NAME | stderr TEXT | stdout TEXT
+  fate NAME FATE | reason NAME TEXT | repro NAME | vendor-repro NAME | stderr TEXT | stdout TEXT
   package | no-package | note TEXT | undecided | decided
 """
 
@@ -35,8 +38,8 @@ class Failure(Exception):
 
 class Scenario:
     def __init__(self, bin_dir: str, make_inputs: str, folder: pathlib.Path) -> None:
-        self.command = str(pathlib.Path(bin_dir) / "speedster")
-        self.make_inputs = make_inputs
+        self.command = str(pathlib.Path(bin_dir).resolve() / "speedster")
+        self.make_inputs = str(pathlib.Path(make_inputs).resolve())
         self.folder = folder
         self.kind, self.samples = "mlp", 64
         self.original: dict[str, str] = {}
@@ -47,6 +50,7 @@ class Scenario:
         for name in ("CACHE", "STATE", "DATA"):
             self.env[f"SPEEDSTER_{name}_DIR"] = str(folder / name.lower())
         self.made = False
+        self.said = folder / "stderr.txt"
 
     # What makes the search.
 
@@ -65,12 +69,24 @@ class Scenario:
                 "--candidates", "candidates.json", "-o", "out.speedster", "--threads", "1", "--json", *arguments]
 
     def start(self, argv: list[str]) -> subprocess.Popen:
-        return subprocess.Popen(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, start_new_session=True)
+        with self.said.open("w") as file:
+            return subprocess.Popen(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=file, text=True, start_new_session=True)
+
+    def wait_for(self, process: subprocess.Popen, moment: str) -> None:
+        """MOMENT: seconds, or STAGE+SECONDS, counted from when the progress says that the stage began."""
+        stage, _, seconds = moment.rpartition("+")
+        end = time.monotonic() + 120
+        while stage and not any(line.startswith(stage + " ") for line in self.said.read_text().splitlines()):
+            if process.poll() is not None or time.monotonic() > end:
+                raise Failure(f"the search never came to {stage}: {self.said.read_text()[-2000:]}")
+            time.sleep(0.02)
+        time.sleep(float(seconds))
 
     def finish(self, process: subprocess.Popen, begin: float, timeout: float = 180) -> None:
         try:
-            self.stdout, self.stderr = process.communicate(timeout=timeout)
+            self.stdout, _ = process.communicate(timeout=timeout)
+            self.stderr = self.said.read_text()
         except subprocess.TimeoutExpired:
             process.kill()
             raise Failure("the command did not end")
@@ -93,20 +109,23 @@ class Scenario:
     def do_interrupt(self, arguments: list[str]) -> None:
         begin = time.monotonic()
         process = self.start(self.optimize_argv(arguments[1:]))
-        time.sleep(float(arguments[0]))
+        self.wait_for(process, arguments[0])
         process.send_signal(signal.SIGINT)
         self.finish(process, begin)
 
     def do_kill(self, arguments: list[str]) -> None:
         process = self.start(self.optimize_argv(arguments[1:]))
-        time.sleep(float(arguments[0]))
+        self.wait_for(process, arguments[0])
         if process.poll() is not None:
             raise Failure(f"the search ended before it was killed: {process.communicate()}")
         if not self.descendants():
             raise Failure("the search had no children to leave behind")
         process.kill()
-        process.communicate()
         deadline = time.monotonic() + 3
+        try:
+            process.communicate(timeout=3)  # nobody may hold its pipes open either
+        except subprocess.TimeoutExpired:
+            raise Failure("somebody holds the killed command's output open") from None
         while self.descendants():
             if time.monotonic() > deadline:
                 raise Failure(f"processes are left: {self.descendants()}")
@@ -119,7 +138,7 @@ class Scenario:
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 try:
-                    if mark in (entry / "environ").read_bytes() and b"worker" in (entry / "cmdline").read_bytes():
+                    if mark in (entry / "environ").read_bytes() and not (entry / "stat").read_text().rsplit(")", 1)[1].startswith(" Z"):
                         found.append(entry.name + " " + (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
                 except OSError:
                     continue
@@ -168,6 +187,11 @@ class Scenario:
         elif what == "note":
             if not any(text in note for note in self.report.get("notes", [])):
                 raise Failure(f"got notes {self.report.get('notes')}")
+        elif what == "vendor-repro":
+            script = pathlib.Path(self.row(text).get("job_directory") or "/nonexistent") / "repro_vendor.py"
+            if not script.exists():
+                raise Failure(f"no {script}")
+            compile(script.read_text(), str(script), "exec")
         elif what == "repro":
             folder = pathlib.Path(self.row(text).get("job_directory") or "/nonexistent")
             if not (folder / "repro.sh").exists():
@@ -191,8 +215,21 @@ class Scenario:
             self.original = dict(a.split("=", 1) for a in arguments)
         elif what == "candidate":
             options = dict(a.split("=", 1) for a in arguments[1:])
-            self.candidates.append({"name": arguments[0], "backend": "reference",
-                                    "precision": options.get("precision", "fp32"), "options": options})
+            backend, steps = options.pop("backend", "reference"), options.pop("steps", "")
+            if self.made:
+                raise Failure("the candidates are written by the first run")
+            candidate = {"name": arguments[0], "backend": backend, "precision": options.get("precision", "fp32"), "options": options}
+            if steps == "nncf":
+                candidate["steps"] = [{"step": "nncf", "toolchain": "nncf", "options": {}}]
+                candidate |= {"format": "openvino-ir", "precision": "static-int8"}
+            self.candidates.append(candidate)
+        elif what == "vendors":
+            self.env.pop("SPEEDSTER_DATA_DIR")
+            if "SPEEDSTER_DATA_DIR" in os.environ:
+                self.env["SPEEDSTER_DATA_DIR"] = os.environ["SPEEDSTER_DATA_DIR"]
+        elif what == "env":
+            name, _, value = " ".join(arguments).partition("=")
+            self.env[name] = value
         elif what in ("run", "kill", "interrupt", "speedster", "corrupt"):
             getattr(self, "do_" + what)(arguments)
         else:

@@ -75,11 +75,9 @@ Result<Json> convert_half_step(const StepContext& context) {
   if (kind != "fp16" && kind != "bf16")
     return Error(ErrorKind::kUsage, "[convert-half] expected the kind fp16 or bf16, got " + kind);
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
-  std::set<std::string> keep = compressor::sensitive_operators();
-  for (std::string& name : context.texts("exclude")) keep.insert(std::move(name));
-  SPEEDSTER_ASSIGN(
-      const auto summary,
-      compressor::convert_half(model, kind == "fp16" ? compressor::Half::kFloat16 : compressor::Half::kBFloat16, keep));
+  const compressor::Half half = kind == "fp16" ? compressor::Half::kFloat16 : compressor::Half::kBFloat16;
+  SPEEDSTER_ASSIGN(const auto summary,
+                   compressor::convert_half(model, half, compressor::sensitive_operators(), context.texts("exclude")));
   return saved(context, model, summary);
 }
 

@@ -63,7 +63,7 @@ TEST_F(Vendor, APluginWithoutOneNeedsNone) {
 TEST_F(Vendor, MissingSaysWhereAndHow) {
   const auto found = find_vendor_library(*plugin("fakesingle"), {});
   ASSERT_FALSE(found.ok());
-  EXPECT_EQ(found.error().kind(), ErrorKind::kNotFound);
+  EXPECT_EQ(found.error().kind(), ErrorKind::kUnsupported);
   EXPECT_THAT(found.error().message(), HasSubstr("libfakevendor.so.*"));
   EXPECT_THAT(found.error().message(), HasSubstr("speedster toolchain install fakevendor"));
   EXPECT_THAT(found.error().message(), HasSubstr("SPEEDSTER_FAKESINGLE_LIBRARY"));

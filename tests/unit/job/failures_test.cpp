@@ -39,7 +39,8 @@ class Failures : public ::testing::Test {
              {{"op", "echo"}}},
             Error(ErrorKind::kCrashed, "[serve] expected an answer, got a crash"),
             {.memory_bytes = std::uint64_t{4} << 30U, .threads = 2},
-            std::nullopt};
+            std::nullopt,
+            {}};
   }
 
   std::optional<TempDir> folder_;

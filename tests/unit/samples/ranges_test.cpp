@@ -14,7 +14,9 @@ TEST_F(Ranges, AsTheSamplesHaveThem) {
              NamedTensor{"x.2", floats({1, 2, 6})}, NamedTensor{"x.3", floats({1, 2, 6})}));
   auto store = build(signature);
   ASSERT_TRUE(store.ok()) << store.error().full_message();
-  const Signature seen = with_ranges(signature, *store, options_);
+  auto ranged = with_ranges(signature, *store, options_);
+  ASSERT_TRUE(ranged.ok()) << ranged.error().full_message();
+  const Signature& seen = *ranged;
   const Axis& width = seen.inputs[0].axes[2];
   EXPECT_EQ(width.min, 4);
   EXPECT_EQ(width.opt, 6);
@@ -31,10 +33,32 @@ TEST_F(Ranges, DeclaredRangesAreKeptAndWidened) {
   save(named(NamedTensor{"x", floats({2, 8})}));
   auto store = build(signature);
   ASSERT_TRUE(store.ok());
-  const Axis width = with_ranges(signature, *store, options_).inputs[0].axes[1];
+  const auto ranged = with_ranges(signature, *store, options_);
+  ASSERT_TRUE(ranged.ok()) << ranged.error().full_message();
+  const Axis& width = ranged->inputs[0].axes[1];
   EXPECT_EQ(width.min, 2);
   EXPECT_EQ(width.opt, 3);
   EXPECT_EQ(width.max, 8);
+}
+
+TEST_F(Ranges, WhatTheUserDeclaresIsWidenedByTheSamples) {
+  Signature signature{{spec("x", DType::kFloat32, {dynamic("batch"), dynamic("width")})}, {}};
+  save(named(NamedTensor{"x", floats({2, 8})}));
+  auto store = build(signature);
+  ASSERT_TRUE(store.ok());
+  options_.axes["width"] = {10, 20, 40};
+  const auto ranged = with_ranges(signature, *store, options_);
+  ASSERT_TRUE(ranged.ok()) << ranged.error().full_message();
+  EXPECT_EQ(ranged->inputs[0].axes[1].min, 8);
+  EXPECT_EQ(ranged->inputs[0].axes[1].opt, 20);
+  EXPECT_EQ(ranged->inputs[0].axes[1].max, 40);
+  options_.axes = {{"height", {1, 2, 3}}};
+  const auto unknown = with_ranges(signature, *store, options_);
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().kind(), ErrorKind::kUsage);
+  EXPECT_NE(unknown.error().message().find("batch, width"), std::string::npos) << unknown.error().message();
+  options_.axes = {{"width", {4, 2, 3}}};
+  EXPECT_FALSE(with_ranges(signature, *store, options_).ok());
 }
 
 TEST(SplitTest, PartsAreDisjointAndCoverAll) {

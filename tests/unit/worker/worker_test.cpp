@@ -237,7 +237,7 @@ TEST_F(Worker, AStepThatFindsNothingToDoSaysSo) {
 
 TEST_F(Worker, FailuresKeepTheirKindAcrossTheProcess) {
   EXPECT_EQ(run(request("no-such-step", Json::object())).error().kind(), ErrorKind::kNotFound);
-  job::JobRequest unknown = request("compile", compile_options(Json::object(), "no-such-backend"));
+  job::JobRequest unknown = request("compile", compile_options(Json::object(), "no_such_backend"));
   unknown.options["signature"] = to_json(signature_);
   EXPECT_EQ(run(unknown).error().kind(), ErrorKind::kNotFound);
   EXPECT_EQ(compile(model_, {{"no_such_option", "1"}}).error().kind(), ErrorKind::kUsage);
@@ -259,7 +259,7 @@ TEST_F(Worker, ProbeAnswersForEveryBackendAndKnowsWhichIsNone) {
   job::Child child = serve();
   const Json reply = answer(child, {{"op", "probe"}, {"backend", "reference"}});
   EXPECT_EQ(reply["probe"]["usable"], true);
-  const auto none = call(child, {{"op", "probe"}, {"backend", "no-such-backend"}});
+  const auto none = call(child, {{"op", "probe"}, {"backend", "no_such_backend"}});
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().kind(), ErrorKind::kNotFound);
 }
@@ -290,7 +290,7 @@ TEST_F(Served, RunFillsTheSlotAndGoesOnWhereItStopped) {
   load(child, draft());
   const Json all = answer(child, {{"op", "run"}, {"indices", {0, 1, 2, 3, 4, 5}}, {"slot_bytes", 1'000'000}});
   EXPECT_EQ(all["consumed"], 6);
-  const Json some = answer(child, {{"op", "run"}, {"indices", {0, 1, 2, 3, 4, 5}}, {"slot_bytes", 100}, {"offset", 1}});
+  const Json some = answer(child, {{"op", "run"}, {"indices", {0, 1, 2, 3, 4, 5}}, {"slot_bytes", 90}, {"offset", 1}});
   EXPECT_EQ(some["consumed"], 2);  // 32 bytes each, 64 apart: the second passes 90
   EXPECT_EQ(some["outputs"][0][0]["shape"], Json({2, 4}));
   EXPECT_EQ(some["outputs"][0][0]["dtype"], "float32");

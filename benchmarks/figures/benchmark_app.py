@@ -1,0 +1,52 @@
+"""Speedster's figure of an OpenVINO fp32 package beside OpenVINO's own benchmark_app -api sync, alternated five times.
+
+The same threads, precision and shape; each side's median of single calls. The ratio is paired by alternation.
+"""
+
+import math
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from figures.demo_model import DEMO, SHAPES, require  # noqa: E402
+from harness.command import RUNTIME, WORK, processor, save, speedster  # noqa: E402
+from harness.interleave import Caller, interval  # noqa: E402
+
+
+def main() -> None:
+    require()
+    package = WORK / "openvino-fp32.speedster"
+    speedster("optimize", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--backends", "openvino", "--precisions", "fp32",
+              "--threads", 1, "-o", package, ok=(0, 3), cache=WORK / "cache/benchmark-app")
+    with np.load(DEMO / "words.npz") as words:
+        np.savez(WORK / "word.npz", x=words["x"][:1])
+    app = pathlib.Path(sys.executable).with_name("benchmark_app")
+    differences = []
+    for _ in range(5):
+        done = subprocess.run([str(app), "-m", str(DEMO / "rec.onnx"), "-d", "CPU", "-api", "sync", "-nthreads", "1", "-nstreams", "1",
+                               "-infer_precision", "f32", "-t", "5", "-data_shape", "x[1,3,48,320]", "-hint", "none"],
+                              capture_output=True, text=True, env=dict(os.environ))
+        match = re.search(r"Median:\s*([\d.]+)\s*ms", done.stdout)
+        if not match:
+            raise RuntimeError(f"benchmark_app said {done.stdout[-1500:]} {done.stderr[-500:]}")
+        theirs = float(match[1]) / 1e3
+        with tempfile.TemporaryDirectory() as folder:
+            caller = Caller({"kind": "package", "path": str(package), "threads": 1, "inputs": str(WORK / "word.npz"),
+                             "library": str(RUNTIME)}, pathlib.Path(folder))
+            ours = caller.block(5)
+            caller.close()
+        differences.append(math.log(ours / theirs))
+        print(f"  speedster {ours * 1e3:.2f} ms, benchmark_app {theirs * 1e3:.2f} ms", flush=True)
+    ratio = interval(differences)
+    print(f"{processor()}, one thread: ours over theirs {ratio[0]:.3f} ({ratio[1]:.3f} to {ratio[2]:.3f}); wanted: within 3 %")
+    save("benchmark-app", {"ratio": ratio})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""ResNet-50 and BERT-base against rivals that were set up by hand, on one thread.
+
+    python models.py [resnet50-b1 resnet50-b8 bert-b1 bert-b8]
+
+For each: `speedster optimize --metric cosine --metric-drop 0.001`, then its winner, ONNX Runtime fp32, NNCF + OpenVINO and ONNX
+Runtime QDQ in interleaved fresh processes, each by its vendor's own API (ours by the C runtime). Ratios come from that run alone.
+"""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness.command import ROOT, RUNTIME, WORK, processor, save, speedster, winner  # noqa: E402
+from harness.interleave import interleave  # noqa: E402
+
+CASES = {"resnet50-b1": ("resnet50", 1), "resnet50-b8": ("resnet50", 8), "bert-b1": ("bert-base", 1), "bert-b8": ("bert-base", 8)}
+SEQUENCE = 128
+
+
+def inputs(model: str, rows: int, seed: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    if model == "resnet50":
+        return {"images": random.standard_normal((rows, 3, 224, 224), dtype=np.float32)}
+    mask = (np.arange(SEQUENCE) < random.integers(SEQUENCE // 2, SEQUENCE + 1, (rows, 1))).astype(np.int64)
+    return {"input_ids": random.integers(0, 30522, (rows, SEQUENCE)) * mask, "attention_mask": mask,
+            "token_type_ids": np.zeros((rows, SEQUENCE), np.int64)}
+
+
+def rival(name: str, model: pathlib.Path, data: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        log = target.with_suffix(".log")
+        with log.open("w") as file:
+            done = subprocess.run([sys.executable, str(ROOT / "benchmarks/rivals" / name), str(model), str(data), str(target)],
+                                  stdout=file, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise RuntimeError(f"{name} failed: {log.read_text()[-2000:]}")
+    return target
+
+
+def cosine_drop(reference: pathlib.Path, other: pathlib.Path) -> float:
+    """1 - cosine of the whole outputs, the worst output."""
+    with np.load(reference) as a, np.load(other) as b:
+        pairs = [(a[k].astype(np.float64).ravel(), b[k].astype(np.float64).ravel()) for k in a.files]
+    return max(1 - float(x @ y / np.sqrt((x @ x) * (y @ y))) for x, y in pairs)
+
+
+def figure(case: str) -> dict:
+    model_name, batch = CASES[case]
+    folder = WORK / "models" / model_name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = folder / f"{model_name}.onnx"
+    if not model.exists():
+        subprocess.run([sys.executable, str(ROOT / "benchmarks/models/make_models.py"), model_name, "-o", str(folder)], check=True)
+    data = folder / f"samples-{batch}.npz"
+    rows = inputs(model_name, 128 if batch == 1 else 32 * batch, 1)
+    if not data.exists():
+        np.savez(data, **rows)
+    one = folder / f"one-{batch}.npz"
+    np.savez(one, **inputs(model_name, batch, 2))
+
+    package = folder / f"{case}.speedster"
+    shapes = ",".join(f"{name}={batch}x" + "x".join(map(str, array.shape[1:])) for name, array in rows.items())
+    report = speedster("optimize", model, "--data", data, "--shapes", shapes, "--threads", 1, "--metric", "cosine",
+                       "--metric-drop", 0.001, "-o", package, ok=(0, 3), cache=WORK / "cache" / case)
+    nncf = rival("nncf_openvino.py", model, data, folder / "nncf/model.xml")
+    qdq = rival("onnxruntime_qdq.py", model, data, folder / "qdq/model.onnx")
+
+    common = {"threads": 1, "inputs": str(one)}
+    specs = {"speedster": {"kind": "package", "path": str(package), "library": str(RUNTIME)},
+             "onnxruntime fp32": {"kind": "onnxruntime", "path": str(model)},
+             "nncf + openvino": {"kind": "openvino", "path": str(nncf), "options": {"INFERENCE_PRECISION_HINT": "f32"}},
+             "onnxruntime qdq": {"kind": "onnxruntime", "path": str(qdq)}}
+    specs = {name: {**common, **spec, "outputs": str(folder / f"out-{i}.npz")} for i, (name, spec) in enumerate(specs.items())}
+    timings = interleave(specs, loads=6, blocks=2, seconds=0.7 if batch == 1 else 1.5)
+    reference = folder / "out-1.npz"
+    rows_out = {name: {"seconds": timings.seconds(name), "speedup": timings.ratio("onnxruntime fp32", name),
+                       "drop": cosine_drop(reference, pathlib.Path(spec["outputs"]))} for name, spec in specs.items()}
+    best = min(("nncf + openvino", "onnxruntime qdq"), key=timings.seconds)
+    return {"case": case, "winner": winner(report), "search_seconds": report["seconds"],
+            "parent_peak_mb": report["parent_peak_bytes"] / 1e6, "rows": rows_out, "best_rival": best,
+            "to_best_rival": timings.ratio("speedster", best), "claimed": (report["candidates"][report["winner"]]["speedup"]
+                                                                           if report["winner"] is not None else None)}
+
+
+def main() -> None:
+    print(f"{processor()}; one thread")
+    results = []
+    for case in sys.argv[1:] or CASES:
+        result = figure(case)
+        results.append(result)
+        print(f"\n{case}: {result['winner']}, search {result['search_seconds']:.0f} s, parent's peak {result['parent_peak_mb']:.0f} MB")
+        for name, row in result["rows"].items():
+            ratio = row["speedup"]
+            print(f"  {name:18} {row['seconds'] * 1e3:8.2f} ms   {ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f}) times ONNX Runtime fp32"
+                  f"   cosine drop {row['drop']:.6f}")
+        ratio = result["to_best_rival"]
+        print(f"  time over that of the better rival ({result['best_rival']}): {ratio[0]:.3f} ({ratio[1]:.3f} to {ratio[2]:.3f}); wanted: 1.03 at most")
+        save("models-" + case, result)
+
+
+if __name__ == "__main__":
+    main()

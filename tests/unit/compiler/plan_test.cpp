@@ -1,0 +1,129 @@
+#include <gmock/gmock.h>
+
+#include "compiler/recipe.h"
+
+namespace speedster::compiler {
+namespace {
+
+using ::testing::HasSubstr;
+
+PlanInput everything() {
+  PlanInput input;
+  input.model.operators = {{"Conv", 3}, {"MatMul", 2}, {"Relu", 3}};
+  input.machine.isa = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16"};
+  input.backends["onnxruntime"] = {true, {}, "1.31.1", {"precision", "optimization", "spinning", "arena"}};
+  input.backends["openvino"] = {true, {}, "2026.4.1", {"precision", "streams", "hint"}};
+  input.toolchains["nncf"] = {true, {}, "3.4.0", {}};
+  input.calibration_samples = 64;
+  return input;
+}
+
+std::vector<Recipe> planned(const PlanInput& input) {
+  auto recipes = plan(input);
+  EXPECT_TRUE(recipes.ok()) << recipes.error().full_message();
+  return recipes.ok() ? *std::move(recipes) : std::vector<Recipe>{};
+}
+
+const Recipe& named(const std::vector<Recipe>& recipes, const std::string& name) {
+  for (const Recipe& recipe : recipes)
+    if (recipe.name == name) return recipe;
+  throw std::runtime_error("no recipe named " + name);
+}
+
+TEST(Plan, PrecisionIsAlwaysExplicit) {
+  for (const Recipe& recipe : planned(everything())) EXPECT_TRUE(recipe.options.contains("precision")) << recipe.name;
+  EXPECT_EQ(original({}).options.at("precision"), "fp32");
+  EXPECT_EQ(original({}).options.at("optimization"), "all");
+}
+
+TEST(Plan, WhatTheProcessorLacksIsARowWithItsReason) {
+  PlanInput input = everything();
+  EXPECT_EQ(named(planned(input), "openvino-bf16").not_possible, "");
+  input.machine.isa = {"avx2"};
+  const auto recipes = planned(input);
+  EXPECT_THAT(named(recipes, "openvino-bf16").not_possible, HasSubstr("no bf16 instructions"));
+  EXPECT_EQ(named(recipes, "openvino-fp32").not_possible, "");
+}
+
+TEST(Plan, AMissingBackendOrToolchainNamesItsRemedy) {
+  PlanInput input = everything();
+  input.backends["openvino"] = {false, "not there; try `speedster toolchain install openvino`", {}, {}};
+  input.toolchains.clear();
+  const auto recipes = planned(input);
+  EXPECT_THAT(named(recipes, "openvino-fp32").not_possible, HasSubstr("toolchain install openvino"));
+  input.backends["openvino"].usable = true;
+  EXPECT_THAT(named(planned(input), "openvino-nncf-int8").not_possible, HasSubstr("toolchain install nncf"));
+}
+
+TEST(Plan, RandomSamplesDoNotCalibrate) {
+  PlanInput input = everything();
+  input.random_samples = true;
+  for (const Recipe& recipe : planned(input)) {
+    if (recipe.requested_precision == "static-int8") {
+      EXPECT_THAT(recipe.not_possible, HasSubstr("real samples")) << recipe.name;
+    }
+  }
+}
+
+TEST(Plan, QuantizedModelsAreNotQuantizedAgain) {
+  PlanInput input = everything();
+  input.model.operators["QuantizeLinear"] = 4;
+  EXPECT_THAT(named(planned(input), "onnxruntime-static-int8-minmax").not_possible, HasSubstr("quantized already"));
+}
+
+TEST(Plan, SettingsReachTheBackendsThatKnowThem) {
+  PlanInput input = everything();
+  input.session = {{"spinning", "0"}, {"streams", "2"}, {"optimization", "basic"}};
+  const auto recipes = planned(input);
+  EXPECT_EQ(named(recipes, "onnxruntime-static-int8-minmax").options.at("spinning"), "0");
+  EXPECT_EQ(named(recipes, "onnxruntime-static-int8-minmax").options.at("optimization"), "basic");
+  EXPECT_FALSE(named(recipes, "onnxruntime-static-int8-minmax").options.contains("streams"));
+  EXPECT_EQ(named(recipes, "openvino-fp32").options.at("streams"), "2");
+  EXPECT_FALSE(named(recipes, "openvino-fp32").options.contains("spinning"));
+
+  const auto session = session_of(input, "onnxruntime");
+  ASSERT_TRUE(session.ok());
+  EXPECT_EQ(original(*session).options.at("spinning"), "0");
+  EXPECT_EQ(original(*session).options.at("optimization"), "all") << "the original keeps every optimization";
+  EXPECT_FALSE(original(*session).options.contains("streams"));
+  input.session = {{"spining", "0"}};
+  const auto unknown = session_of(input, "onnxruntime");
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().kind(), ErrorKind::kUsage);
+  EXPECT_THAT(unknown.error().message(), HasSubstr("spinning"));
+}
+
+TEST(Plan, ExcludedNodesReachEveryStepOrTheRowSaysSo) {
+  PlanInput input = everything();
+  input.exclude_nodes = {"/head/*"};
+  for (const Recipe& recipe : planned(input)) {
+    if (recipe.not_possible.empty() && recipe.requested_precision != "fp32") {
+      ASSERT_EQ(recipe.steps.size(), 1U) << recipe.name;
+      const Json& options = recipe.steps[0].options;
+      EXPECT_EQ(options.contains("exclude") ? options["exclude"] : options["ignored_patterns"], Json({"/head/*"})) << recipe.name;
+    }
+  }
+  EXPECT_THAT(named(planned(input), "openvino-bf16").not_possible, HasSubstr("--exclude-nodes"));
+}
+
+TEST(Plan, WantedAndExcluded) {
+  PlanInput input = everything();
+  input.wanted_backends = {"openvino"};
+  input.wanted_precisions = {"fp32", "static-int8"};
+  input.exclude = {"*nncf*"};
+  std::vector<std::string> names;
+  for (const Recipe& recipe : planned(input)) names.push_back(recipe.name);
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("openvino-fp32", "openvino-static-int8-minmax", "openvino-static-int8-percentile"));
+  input.wanted_backends = {"tvm"};
+  EXPECT_EQ(plan(input).error().kind(), ErrorKind::kUsage);
+}
+
+TEST(Plan, DynamicInt8IsForMatMulsAlone) {
+  PlanInput input = everything();
+  EXPECT_EQ(named(planned(input), "onnxruntime-dynamic-int8").not_possible, "");
+  input.model.operators = {{"Conv", 3}};
+  EXPECT_THAT(named(planned(input), "onnxruntime-dynamic-int8").not_possible, HasSubstr("no MatMul"));
+}
+
+}  // namespace
+}  // namespace speedster::compiler
