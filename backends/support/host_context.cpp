@@ -64,9 +64,26 @@ void HostContext::plan() {
   }
   const Shapes foretold = shapes_.foretell(key_);
   any_anywhere_ = false;
-  for (std::uint32_t i = 0; i < outputs_.size(); ++i) plan_output(i, foretold[i]);
+  for (std::uint32_t i = 0; i < outputs_.size(); ++i) {
+    const auto passed = std::ranges::find(passed_, i, &Passed::output);
+    plan_output(i, passed == passed_.end() ? foretold[i] : inputs_[passed->input].shape);
+  }
   planned(shapes);
   planned_ = true;
+}
+
+void HostContext::find_passed() {
+  for (std::uint32_t o = 0; o < signature_.outputs; ++o)
+    for (std::uint32_t i = 0; i < signature_.inputs; ++i)
+      if (std::strcmp(signature_.output[o]->name, signature_.input[i]->name) == 0) passed_.push_back({i, o});
+}
+
+void HostContext::copy_passed() {
+  for (const Passed& passed : passed_) {
+    const Input& from = inputs_[passed.input];
+    const std::uint64_t bytes = *byte_count(input_info(passed.input).dtype, from.shape);
+    if (bytes > 0) std::memmove(outputs_[passed.output].result, from.data, bytes);
+  }
 }
 
 void HostContext::plan_output(std::uint32_t index, const std::optional<Shape>& shape) {
@@ -114,6 +131,7 @@ void HostContext::run_once(const sp_token* token) {
     stopped = true;
   }
   if (stopped) fail(SP_CANCELLED, "cancelled");
+  copy_passed();
   if (any_anywhere_) collect();
   ready_ = true;
 }

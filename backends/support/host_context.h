@@ -33,7 +33,9 @@ class HostContext {
         outputs_(signature.outputs),
         stopper_(kind, [this] { stop(); }),
         watch_(stopper_),
-        faults_asked_(std::getenv("SPEEDSTER_TEST_FAULT") != nullptr) {}
+        faults_asked_(std::getenv("SPEEDSTER_TEST_FAULT") != nullptr) {
+    find_passed();
+  }
   HostContext(const HostContext&) = delete;
   HostContext& operator=(const HostContext&) = delete;
   virtual ~HostContext() = default;
@@ -124,6 +126,8 @@ class HostContext {
   }
   void set_input(std::uint32_t index, void* data, std::span<const std::int64_t> shape);
   void plan();
+  void find_passed();
+  void copy_passed();
   void plan_output(std::uint32_t index, const std::optional<Shape>& shape);
   void run_once(const sp_token* token);
   bool end_run(const sp_token* token);
@@ -134,6 +138,12 @@ class HostContext {
   ShapeMemory& shapes_;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;
+  struct Passed {
+    std::uint32_t input, output;
+  };
+  /// Outputs that are an input as it came (a tensor of one name on both sides). ONNX Runtime leaves memory that is bound to
+  /// one unwritten, so they are copied here, whatever the vendor does.
+  std::vector<Passed> passed_;
   ShapeKey key_;
   bool planned_ = false;  ///< bindings and shapes are as at the last plan()
   bool any_anywhere_ = true;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 namespace {
 
@@ -32,8 +33,9 @@ int main(int argc, char** argv) {
   request.cancel = &cancelled;
   std::signal(SIGINT, [](int) { cancelled = true; });
 
-  request.progress = [](const speedster::Progress& progress) {
-    if (progress.message.empty()) return;
+  request.progress = [stage = std::string()](const speedster::Progress& progress) mutable {
+    if (progress.message.empty() && progress.stage == stage) return;
+    stage = progress.stage;
     std::fprintf(stderr, "%6.1f s  %-8s %s\n", progress.elapsed_seconds, progress.stage.c_str(), progress.message.c_str());
   };
   request.log = [](int level, const std::string& line) {

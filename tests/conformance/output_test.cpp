@@ -57,6 +57,28 @@ TEST_F(Outputs, BoundExactly) {
       << "expected a view of the caller's memory";
 }
 
+TEST_F(Outputs, AnInputThatIsAnOutputToo) {
+  const auto path = save(models::passed_through(), "passed_through");
+  Model model;
+  ASSERT_OK(tested().load(path, {}, model));
+  Context context;
+  ASSERT_OK(context.open(model));
+  for (const std::int64_t rows : {3, 3, 5}) {
+    HostTensor input = random_tensor({rows, 2}, static_cast<std::uint64_t>(rows));
+    ASSERT_OK(context.bind_input(0, input));
+    ASSERT_OK(context.execute());
+    HostTensor result;
+    ASSERT_OK(context.output(0, result));
+    EXPECT_TRUE(near(result, input, 0, 0)) << rows << " rows";
+  }
+  HostTensor input = random_tensor({4, 2}, 9);
+  HostTensor room({kDLFloat, 32, 1}, {4, 2}, 32);
+  ASSERT_OK(context.bind_input(0, input));
+  ASSERT_OK(context.bind_output(0, room));
+  ASSERT_OK(context.execute());
+  EXPECT_TRUE(near(room, input, 0, 0)) << "into the caller's memory";
+}
+
 TEST_F(Outputs, BoundLargerThanNeeded) {
   HostTensor room({kDLFloat, 32, 1}, {8, 4}, 128), result;
   std::memset(room.bytes.data(), 0x5A, room.bytes.size());

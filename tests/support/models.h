@@ -126,6 +126,13 @@ inline OnnxWriter empty() {
   return m.node("Mul", {"x", "two"}, {"y"});
 }
 
+/// x float32 [n, 2] → x as it came, and y = relu(x).
+inline OnnxWriter passed_through() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"n", 2}).output("x", OnnxType::kFloat, {"n", 2}).output("y", OnnxType::kFloat, {"n", 2});
+  return m.node("Relu", {"x"}, {"y"});
+}
+
 /// x TYPE [n, 2] → y: the bytes as they are. Opset 21, where Identity takes every type.
 inline OnnxWriter identity(OnnxType type) {
   OnnxWriter m(type == OnnxType::kFloat4E2M1 ? 23 : 21, type == OnnxType::kFloat4E2M1 ? 11 : 10);
