@@ -42,7 +42,7 @@ class Preparation {
     job.limits = session_.limits;
     // Jobs share the machine, unless the user said what one may take.
     if (session_.request->memory_limit_bytes == 0) job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
-    job.limits.threads = std::max(1, session_.threads / session_.workers);
+    job.limits.threads = session_.threads;  // the last and longest jobs run alone
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
     return job;
   }

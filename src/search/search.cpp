@@ -19,7 +19,9 @@ namespace {
 // Relative L2 up to which a full-precision candidate counts as the same model (ARCHITECTURE.md, fixed 6).
 constexpr double kFullPrecisionL2 = 1e-3;
 // Shares of a time budget at which the stages end; what is left confirms and saves.
-constexpr double kMakeShare = 0.45, kRaceShare = 0.60, kJudgeShare = 0.68, kConfirmShare = 0.90, kTailShare = 0.94;
+constexpr double kMakeShare = 0.45, kRaceShare = 0.60, kJudgeShare = 0.66, kConfirmShare = 0.90, kTailShare = 0.94;
+// Where the leader broke the budget while it was judged.
+constexpr double kSecondRaceShare = 0.74, kSecondJudgeShare = 0.78;
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 
@@ -126,14 +128,33 @@ class Search {
     SPEEDSTER_TRY(start_original());
     SPEEDSTER_TRY(make_and_check());
     SPEEDSTER_TRY(qualify());
-    session_.enter("race", kRaceShare);
-    SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, session_.end_of(kConfirmShare)));
-    session_.enter("judge", kJudgeShare);
-    SPEEDSTER_TRY(judge(contest));
+    SPEEDSTER_TRY(race_and_judge(contest));
     original_outputs_.reset();  // no other child of ours is loaded while finalists are timed
     session_.enter("confirm", kConfirmShare);
     SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
     return declare(contest);
+  }
+
+  /// Who leads the race may break the budget on samples that nobody saw before. Then those that lost to it race again.
+  Result<void> race_and_judge(Contest& contest) {
+    double race_share = kRaceShare, judge_share = kJudgeShare;
+    while (true) {
+      session_.enter("race", race_share);
+      SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, session_.end_of(kConfirmShare)));
+      const std::optional<std::size_t> leader = contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
+      session_.enter("judge", judge_share);
+      SPEEDSTER_TRY(judge(contest));
+      if (!leader || std::ranges::count(contest.finalists, *leader) > 0 || session_.stopping()) return {};
+      std::erase_if(contenders_, [&](std::size_t i) { return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower; });
+      for (const std::size_t i : contenders_) {
+        candidates_[i].out = false;
+        candidates_[i].row.fate = CandidateFate::kNotTried;
+        candidates_[i].row.reason.clear();
+      }
+      if (contenders_.empty()) return {};
+      race_share = kSecondRaceShare;
+      judge_share = kSecondJudgeShare;
+    }
   }
 
   Candidate candidate_of(compiler::Recipe recipe) const {
