@@ -14,7 +14,7 @@ Error cancelled() { return {ErrorKind::kCancelled, "[calibrate] cancelled"}; }
 
 }  // namespace
 
-Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
                          const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
   if (options.samples.empty())
     return Error(ErrorKind::kUsage,
@@ -61,9 +61,10 @@ Result<Ranges> calibrate(const onnx_model::OnnxModel& model, const std::vector<s
     std::filesystem::remove(path.string() + ".data", ignored);
     begin += group.size();
   }
-  Ranges ranges = collector.ranges();
+  CalibratedRanges ranges{collector.ranges(Calibration::kMinMax), {}};
+  if (options.method == Calibration::kPercentile) ranges.percentile = collector.ranges(Calibration::kPercentile);
   for (const std::string& tensor : tensors)
-    if (!ranges.contains(tensor))
+    if (!ranges.minmax.contains(tensor))
       return Error(ErrorKind::kBadInput, "[calibrate] expected finite values of '" + tensor + "', got none in " +
                                              std::to_string(options.samples.size()) +
                                              " samples; try other samples, or to exclude its nodes");

@@ -50,11 +50,12 @@ class RangeCollector::Histogram {
     if (total_++ == 0) {
       width_ = std::max(std::abs(value), 1e-6) * 2.0 / static_cast<double>(kBins);
       low_ = value - width_ * static_cast<double>(kBins / 2);
+      bins_per_unit_ = 1 / width_;
     }
-    double at = (value - low_) / width_;
+    double at = (value - low_) * bins_per_unit_;
     while (at < 0 || at >= static_cast<double>(kBins)) {
       at < 0 ? widen_down() : widen_up();
-      at = (value - low_) / width_;
+      at = (value - low_) * bins_per_unit_;
     }
     ++counts_[static_cast<std::size_t>(at)];
   }
@@ -63,17 +64,19 @@ class RangeCollector::Histogram {
     for (std::size_t bin = 0; bin < kBins / 2; ++bin) counts_[bin] = counts_[2 * bin] + counts_[2 * bin + 1];
     std::fill(counts_.begin() + kBins / 2, counts_.end(), 0);
     width_ *= 2;
+    bins_per_unit_ = 1 / width_;
   }
   void widen_down() {
     for (std::size_t bin = kBins / 2; bin-- > 0;) counts_[kBins / 2 + bin] = counts_[2 * bin] + counts_[2 * bin + 1];
     std::fill(counts_.begin(), counts_.begin() + kBins / 2, 0);
     low_ -= width_ * static_cast<double>(kBins);
     width_ *= 2;
+    bins_per_unit_ = 1 / width_;
   }
 
   bool keeps_bins_;
   double minimum_ = std::numeric_limits<double>::infinity(), maximum_ = -std::numeric_limits<double>::infinity();
-  double low_ = 0, width_ = 0;
+  double low_ = 0, width_ = 0, bins_per_unit_ = 0;
   std::uint64_t total_ = 0;
   std::array<std::uint64_t, kBins> counts_{};
 };
@@ -89,12 +92,12 @@ void RangeCollector::observe(const std::string& tensor, const TensorView& values
   histogram->observe(values);
 }
 
-Ranges RangeCollector::ranges() const {
+Ranges RangeCollector::ranges(Calibration method) const {
   Ranges ranges;
   for (const auto& [tensor, histogram] : histograms_) {
     if (histogram->empty()) continue;
     Range range = histogram->extremes();
-    if (calibration_ == Calibration::kPercentile) {
+    if (method == Calibration::kPercentile) {
       const double cut = std::clamp(1.0 - percentile_ / 100.0, 0.0, 0.5) / 2.0;
       range.low = std::clamp(histogram->quantile(cut), range.low, range.high);
       range.high = std::clamp(histogram->quantile(1.0 - cut), range.low, range.high);

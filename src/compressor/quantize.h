@@ -30,6 +30,8 @@ struct Target {
 };
 /// The table. Kind unsupported for a backend that has no row.
 Result<Target> target_for(std::string_view backend, bool vnni);
+/// The backends that have a row.
+std::vector<std::string> static_targets();
 
 enum class Calibration { kMinMax, kPercentile };
 
@@ -62,7 +64,9 @@ class RangeCollector {
   void observe(const std::string& tensor, const TensorView& values);
   /// Low and high of each tensor; for percentile, half of what is cut lies on each side. Tensors that were never seen
   /// with a finite value are absent.
-  Ranges ranges() const;
+  Ranges ranges() const { return ranges(calibration_); }
+  /// The extremes are known to every collector, percentiles to one that was made for them.
+  Ranges ranges(Calibration method) const;
 
  private:
   class Histogram;

@@ -3,6 +3,8 @@
 namespace speedster::compressor {
 
 // Why each row is as it is, with the measurements: docs/design/quantization.md.
+std::vector<std::string> static_targets() { return {"onnxruntime", "openvino"}; }
+
 Result<Target> target_for(std::string_view backend, bool vnni) {
   Target target;
   target.name = backend;

@@ -262,7 +262,7 @@ class Optimization {
     session_.machine = hardware::probe();
     session_.fingerprint = hardware::fingerprint(session_.machine);
     session_.threads = request_.threads > 0 ? request_.threads : session_.machine.usable_cores;
-    session_.workers = std::clamp(session_.machine.usable_cores, 1, 4);
+    session_.workers = std::clamp(session_.machine.usable_cores / 2, 1, 4);  // what is checked meanwhile needs the other half
     session_.limits.memory_bytes = request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
     SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
     SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));

@@ -1,6 +1,11 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 
+#include "base/files.h"
 #include "search/metric_program.h"
 #include "search/session.h"
 #include "tensor/difference.h"
@@ -8,8 +13,11 @@
 namespace speedster::search {
 namespace {
 
-// The original's outputs up to this much stay in memory for the next candidate's check.
-constexpr std::uint64_t kKeptBytes = std::uint64_t{48} << 20U;
+// The original's outputs up to this much stay on disk for the next candidate's check, and so much is read at once.
+constexpr std::uint64_t kKeptBytes = std::uint64_t{4} << 30U, kReadBytes = std::uint64_t{24} << 20U;
+// Under a time budget: the part of a stage's time that one candidate's check may take, and the least samples that say anything.
+constexpr double kCheckShare = 0.35, kJudgeShare = 0.8, kShareBesideAProgram = 0.5;
+constexpr std::size_t kLeastSamples = 16;
 // Samples asked for at once; the child returns fewer where their outputs do not fit in the slot.
 constexpr std::size_t kChunk = 64;
 
@@ -68,39 +76,74 @@ Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& s
 }  // namespace
 
 OriginalOutputs::OriginalOutputs(Session& session, ServedPackage child, ServeSpec spec)
-    : session_(&session), child_(std::move(child)), spec_(std::move(spec)) {}
+    : session_(&session), child_(std::move(child)), spec_(std::move(spec)) {
+  const fs::path path = session.work / "original-outputs";
+  file_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  ::unlink(path.c_str());
+  const auto free = free_space(session.work);
+  if (file_.valid() && free.ok()) file_limit_ = std::min(kKeptBytes, *free / 4);
+}
 
 Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> samples) {
-  std::vector<Outputs> kept;
-  for (const std::size_t sample : samples) {
-    const auto it = kept_.find(sample);
-    if (it == kept_.end()) break;
-    Outputs outputs;
-    for (const Tensor& tensor : it->second) outputs.push_back(tensor.view());
-    kept.push_back(std::move(outputs));
-  }
-  if (!kept.empty()) return kept;
+  if (kept_.contains(samples.front())) return read(samples);
+  std::size_t fresh = 1;
+  while (fresh < samples.size() && !kept_.contains(samples[fresh])) ++fresh;
   if (!child_.running() && !broken_) {  // the end of a stage's time came in the middle of a call
     SPEEDSTER_ASSIGN(child_, ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel));
   }
-  auto answer = child_.run(samples, session_->deadline, session_->cancel);
+  auto answer = child_.run(samples.first(fresh), session_->deadline, session_->cancel);
   if (!answer.ok()) {
     if (!session_->stopping()) broken_ = answer.error();
     return std::move(answer).error();
   }
-  std::vector<Outputs> fresh = *std::move(answer);
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    std::uint64_t bytes = 0;
-    for (const TensorView& tensor : fresh[i]) bytes += tensor.bytes();
-    if (kept_bytes_ + bytes > kKeptBytes || kept_.contains(samples[i])) continue;
-    std::vector<Tensor> copies;
-    for (const TensorView& tensor : fresh[i])
-      copies.push_back(Tensor::from<std::byte>(tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()),
-                                               {static_cast<const std::byte*>(tensor.data), tensor.bytes()}));
-    kept_bytes_ += bytes;
-    kept_[samples[i]] = std::move(copies);
+  for (std::size_t i = 0; i < answer->size(); ++i) keep(samples[i], (*answer)[i]);
+  return answer;
+}
+
+void OriginalOutputs::keep(std::size_t sample, const Outputs& outputs) {
+  std::uint64_t bytes = 0;
+  for (const TensorView& tensor : outputs) bytes += tensor.bytes();
+  if (bytes > file_limit_ - file_bytes_) return;
+  std::vector<Place> places;
+  for (const TensorView& tensor : outputs) {
+    places.push_back({tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()), file_bytes_, tensor.bytes()});
+    if (!write_all(file_.get(), {static_cast<const std::byte*>(tensor.data), tensor.bytes()}, "original-outputs").ok()) {
+      file_limit_ = file_bytes_ = 0;  // a full disk: what follows is computed again, and what is there is not found any more
+      kept_.clear();
+      return;
+    }
+    file_bytes_ += tensor.bytes();
   }
-  return fresh;
+  kept_[sample] = std::move(places);
+}
+
+Result<std::vector<Outputs>> OriginalOutputs::read(std::span<const std::size_t> samples) {
+  current_.clear();
+  std::vector<Outputs> views;
+  std::uint64_t bytes = 0;
+  for (const std::size_t sample : samples) {
+    const auto kept = kept_.find(sample);
+    if (kept == kept_.end() || (!views.empty() && bytes > kReadBytes)) break;
+    std::vector<Tensor> tensors;
+    for (const Place& place : kept->second) {
+      Tensor tensor(place.dtype, place.shape);
+      std::uint64_t done = 0;
+      while (done < place.bytes) {
+        const ssize_t got = ::pread(file_.get(), static_cast<std::byte*>(tensor.data()) + done, place.bytes - done,
+                                    static_cast<off_t>(place.offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return errno_error(got < 0 ? errno : EIO, "check", "the original's outputs", "original-outputs");
+        done += static_cast<std::uint64_t>(got);
+      }
+      bytes += place.bytes;
+      tensors.push_back(std::move(tensor));
+    }
+    current_.push_back(std::move(tensors));
+    Outputs outputs;
+    for (const Tensor& tensor : current_.back()) outputs.push_back(tensor.view());
+    views.push_back(std::move(outputs));
+  }
+  return views;
 }
 
 Result<void> OriginalOutputs::check_finite(std::span<const std::size_t> samples) {
@@ -128,8 +171,17 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   const bool limited = session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
   std::size_t done = 0;
   std::size_t next_look = 16;
+  const bool timed = session.deadline.limited();
+  const double share = part.stop_when_hopeless ? kCheckShare : external ? kShareBesideAProgram : kJudgeShare;
+  const double allowed = timed ? share * session.deadline.left() : 0;
+  const double started = now_seconds();
+  candidate.check_cut = false;
   while (done < part.samples.size()) {
-    const auto rest = part.samples.subspan(done, std::min(kChunk, part.samples.size() - done));
+    if (timed && done >= kLeastSamples && now_seconds() - started > allowed) {
+      candidate.check_cut = true;
+      break;
+    }
+    const auto rest = part.samples.subspan(done, std::min(timed ? kLeastSamples : kChunk, part.samples.size() - done));
     const auto expected = original.get(rest);
     if (!expected.ok()) return expected.error();
     std::size_t compared = 0;

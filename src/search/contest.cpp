@@ -15,6 +15,7 @@ namespace {
 // A tail of 300 calls is measured only where it takes at most this long for one candidate.
 constexpr double kTailSeconds = 8;
 constexpr int kTailCalls = 300;
+constexpr double kShortSeconds = 30;
 
 measure::Policy policy_of(const Session& session) {
   measure::Policy policy;
@@ -196,8 +197,14 @@ Result<void> add_tail(Session& session, Candidate& candidate) {
   return {};
 }
 
+/// A tail that fails is no reason to lose the winner: its percentiles stay a dash.
+void try_tail(Session& session, Candidate& candidate) {
+  const auto added = add_tail(session, candidate);
+  if (!added.ok() && !session.stopping()) session.log.warning(added.error().full_message());
+}
+
 /// Sets the fates of the finalists by the confirmation's verdicts.
-void declare_fates(std::vector<Candidate>& candidates, const Contest& contest) {
+void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
   const std::string answer = contest.confirmation->rows.back().verdict == "winner" ? "original" : "winner";
   for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
     Candidate& candidate = candidates[contest.finalists[i]];
@@ -215,7 +222,9 @@ void declare_fates(std::vector<Candidate>& candidates, const Contest& contest) {
     const std::string times = row.speedup ? short_number(row.speedup->value) + " times the original's speed" : "";
     if (confirmed.verdict == "winner") {
       row.fate = CandidateFate::kWinner;
-      row.reason = times + (contest.confirmation->undecided ? ", the fastest estimate; not separated from others" : "");
+      // Two loads may be enough for the choice and too few for a narrow interval.
+      if (!faster) contest.confirmation->undecided = true;
+      row.reason = times + (!faster ? ", with few loads: the printed interval reaches below 1" : contest.confirmation->undecided ? ", the fastest estimate; not separated from others" : "");
     } else if (!faster) {
       row.fate = CandidateFate::kSlowerThanOriginal;
       row.reason = times + "; not faster with confidence";
@@ -254,6 +263,13 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
                            const Deadline& confirm_end) {
   Contest contest;
   const measure::Policy policy = policy_of(session);
+  // With so little time a race of as many as are confirmed anyway would only take the confirmation's part of it.
+  if (session.total.limited() && session.total.left() < kShortSeconds && contenders.size() <= static_cast<std::size_t>(policy.finalists) &&
+      !contenders.empty()) {
+    contest.finalists = contenders;
+    contest.note = "the time budget left no room for a race: ONNX Runtime's own defaults were not timed, speed-ups are against all its optimizations";
+    return contest;
+  }
   for (const Candidate& candidate : candidates) session.names[candidate.digest] = candidate.recipe.name;
   const Deadline latest = confirm_end.minus(confirm_reserve(policy, original, candidates, contenders));
   const Deadline deadline = latest.left() < session.deadline.left() ? latest : session.deadline;
@@ -373,10 +389,9 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
     if (candidates[index].row.fate == CandidateFate::kWinner) {
       session.progress.best = candidates[index].recipe.name;
       session.progress.best_speedup = candidates[index].row.speedup ? candidates[index].row.speedup->value : 0;
-      // A tail that fails is no reason to lose the winner: its percentiles stay a dash.
-      if (auto added = add_tail(session, candidates[index]); !added.ok()) session.log.warning(added.error().full_message());
+      try_tail(session, candidates[index]);
     }
-  if (auto added = add_tail(session, baseline); !added.ok()) session.log.warning(added.error().full_message());
+  try_tail(session, baseline);
   return {};
 }
 

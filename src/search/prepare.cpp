@@ -9,6 +9,9 @@
 namespace speedster::search {
 namespace {
 
+// Candidates that are being checked go first: under a time budget they are what a result is made of.
+constexpr int kNice = 10;
+
 /// The parts of the pipeline that turn one file into the next.
 class Preparation {
  public:
@@ -43,6 +46,7 @@ class Preparation {
     // Jobs share the machine, unless the user said what one may take.
     if (session_.request->memory_limit_bytes == 0) job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
     job.limits.threads = session_.threads;  // the last and longest jobs run alone
+    job.limits.nice = kNice;
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
     return job;
   }
@@ -78,7 +82,9 @@ class Preparation {
   /// Ranges of the activations, observed on the fp32 graph by the reference runtime of the original.
   Result<void> calibrate(const compiler::StepSpec& step) {
     job::JobRequest job = request("calibrate", "compress");
-    job.options = step.options;
+    // Neither target nor method: all static candidates share one run over the samples.
+    for (const char* key : {"exclude", "exclude_nodes", "vnni", "percentile"})
+      if (step.options.contains(key)) job.options[key] = step.options[key];
     job.options["backend"] = step.options.value("calibration_backend", std::string("onnxruntime"));
     add_samples(job);
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));

@@ -19,9 +19,9 @@ namespace {
 // Relative L2 up to which a full-precision candidate counts as the same model (ARCHITECTURE.md, fixed 6).
 constexpr double kFullPrecisionL2 = 1e-3;
 // Shares of a time budget at which the stages end; what is left confirms and saves.
-constexpr double kMakeShare = 0.45, kRaceShare = 0.60, kJudgeShare = 0.66, kConfirmShare = 0.90, kTailShare = 0.94;
+constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
 // Where the leader broke the budget while it was judged.
-constexpr double kSecondRaceShare = 0.74, kSecondJudgeShare = 0.78;
+constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 
@@ -332,6 +332,7 @@ class Search {
       return {};
     }
     candidate.searched = *drop;
+    if (candidate.check_cut) return {};  // a later search has the time for all samples
     return session_.journal->record("checked", candidate.digest, check_to_json(session_, candidate));
   }
 
@@ -404,7 +405,8 @@ class Search {
           else retire(candidate, CandidateFate::kFailed, drop.error().full_message());
         } else {
           candidate.judged = *drop;
-          SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
+          if (candidate.check_cut) candidate.row.drop_note = "judged on " + std::to_string(drop->samples) + " samples: the time budget";
+          else SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
         }
       }
       if (candidate.judged) judged_verdict(candidate, priced);
@@ -425,7 +427,8 @@ class Search {
       retire(candidate, CandidateFate::kOverBudget, "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
     } else if (!full_only) {
       const accuracy::Verdict verdict = accuracy::judge(drop, session_.budget);
-      if (verdict == accuracy::Verdict::kHoldsByEstimateOnly) candidate.row.drop_note = "held by the estimate only";
+      if (verdict == accuracy::Verdict::kHoldsByEstimateOnly)
+        candidate.row.drop_note = "held by the estimate only" + (candidate.row.drop_note.empty() ? "" : "; " + candidate.row.drop_note);
       if (verdict == accuracy::Verdict::kBreaks) {
         over_budget(candidate, drop, "judging");
         candidate.out = true;
@@ -484,6 +487,7 @@ class Search {
                                            : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
     if (from_file_) outcome.report.original_settings = "as the candidates file has it";
     outcome.report.corners = corner_rows_;
+    if (!contest.note.empty()) notes_.push_back(contest.note);
     outcome.report.notes.insert(outcome.report.notes.end(), notes_.begin(), notes_.end());
     outcome.candidates = std::move(candidates_);
     outcome.original = std::move(original_);

@@ -35,6 +35,7 @@ struct Candidate {
   package::Variant variant;                    ///< of that package
   std::optional<accuracy::Drop> searched;      ///< on the search samples
   std::optional<accuracy::Drop> judged;        ///< on the judging samples
+  bool check_cut = false;                      ///< checked on some samples only: the time budget had no room for all
   bool reduced = false;                        ///< ran below the original's precision, or cannot tell
   bool out = false;                            ///< its fate is decided
   double rough_seconds = 0;                    ///< a call as it was seen while checking: an upper bound, 0 = unknown
@@ -96,7 +97,7 @@ struct Session {
 /// the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
 Result<void> prepare(Session& session, Candidate& candidate);
 
-/// The original's outputs on any sample: kept in memory up to a bound, else computed again in its child.
+/// The original's outputs on any sample: kept in a file up to a bound, else computed again in its child.
 class OriginalOutputs {
  public:
   /// `spec` starts the child again where a deadline ended it.
@@ -114,8 +115,17 @@ class OriginalOutputs {
   Session* session_;
   ServedPackage child_;
   ServeSpec spec_;
-  std::map<std::size_t, std::vector<Tensor>> kept_;
-  std::uint64_t kept_bytes_ = 0;
+  struct Place {
+    DType dtype;
+    Shape shape;
+    std::uint64_t offset = 0, bytes = 0;
+  };
+  void keep(std::size_t sample, const Outputs& outputs);
+  Result<std::vector<Outputs>> read(std::span<const std::size_t> samples);
+  std::map<std::size_t, std::vector<Place>> kept_;
+  UniqueFd file_;                              ///< without a name, so that nothing is left of it
+  std::uint64_t file_bytes_ = 0, file_limit_ = 0;
+  std::vector<std::vector<Tensor>> current_;   ///< what was read last
   std::optional<Error> broken_;
 };
 

@@ -1,5 +1,8 @@
-/// Ranges of the activations that static quantization needs, observed at fp32 with graph optimizations off.
+/// Ranges of the activations that static quantization needs, observed at fp32 with graph optimizations off. Without the
+/// options target and calibration they serve every target and method: all static candidates of a search share one run.
 #include "compressor/calibrate.h"
+
+#include <set>
 
 #include "compressor/steps.h"
 #include "samples/store.h"
@@ -101,32 +104,46 @@ Result<std::vector<std::size_t>> chosen(const StepContext& context, const sample
   return indices;
 }
 
+Result<std::vector<std::string>> wanted_tensors(const StepContext& context, const onnx_model::OnnxModel& model) {
+  std::vector<std::string> targets = {context.text("target", "")};
+  if (targets.front().empty()) targets = compressor::static_targets();
+  std::vector<std::string> tensors;
+  std::set<std::string> known;
+  for (const std::string& target : targets) {
+    SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context, target));
+    for (std::string& tensor : compressor::calibration_tensors(model, options.target, options.fixed))
+      if (known.insert(tensor).second) tensors.push_back(std::move(tensor));
+  }
+  if (tensors.empty())
+    return Error(ErrorKind::kUnsupported, "[calibrate] expected nodes that can run in int8, got none");
+  return tensors;
+}
+
 }  // namespace
 
 Result<Json> calibrate_step(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
   SPEEDSTER_ASSIGN(const fs::path samples_path, context.input("samples"));
   SPEEDSTER_ASSIGN(const samples::SampleStore store, samples::SampleStore::open(samples_path));
   SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const std::vector<std::string> tensors, wanted_tensors(context, model));
   SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(context.text("backend", "onnxruntime")));
 
   compressor::CalibrateOptions calibration;
-  calibration.method = options.fixed.calibration;
-  calibration.percentile = options.fixed.percentile;
+  if (context.text("calibration", "percentile") == "percentile") calibration.method = compressor::Calibration::kPercentile;
+  calibration.percentile = context.number("percentile", calibration.percentile);
   SPEEDSTER_ASSIGN(calibration.samples, chosen(context, store));
   calibration.memory_bytes =
       static_cast<std::uint64_t>(context.number("memory_bytes", static_cast<double>(calibration.memory_bytes)));
   SPEEDSTER_ASSIGN(const TempDir graphs, TempDir::create("graphs-", context.directory));
   calibration.folder = graphs.path();
   calibration.progress = [&](double share) { context.progress(share, "calibrate"); };
-  const std::vector<std::string> tensors = compressor::calibration_tensors(model, options.target, options.fixed);
-  if (tensors.empty())
-    return Error(ErrorKind::kUnsupported, "[calibrate] expected nodes that can run in int8, got none");
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges,
+  SPEEDSTER_ASSIGN(const compressor::CalibratedRanges ranges,
                    compressor::calibrate(model, tensors, calibration, [&](const fs::path& file) {
                      return SampleRunner::load(vendor.instance, file, context.threads, store);
                    }));
-  SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(compressor::to_json(ranges), 1) + "\n"));
+  Json json = {{"minmax", compressor::to_json(ranges.minmax)}};
+  if (!ranges.percentile.empty()) json["percentile"] = compressor::to_json(ranges.percentile);
+  SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(json, 1) + "\n"));
   return Json{
       {"files", {{"ranges", "out/ranges.json"}}},
       {"summary",

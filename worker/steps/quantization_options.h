@@ -12,6 +12,8 @@ struct QuantizationOptions {
 };
 /// From the options target, vnni, calibration, percentile, exclude (patterns) and exclude_nodes (names).
 Result<QuantizationOptions> quantization_options(const StepContext& context);
+/// The same for this target.
+Result<QuantizationOptions> quantization_options(const StepContext& context, const std::string& target);
 
 /// The input "model". It should have been simplified before its ranges are taken.
 Result<onnx_model::OnnxModel> model_input(const StepContext& context);

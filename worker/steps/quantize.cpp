@@ -28,9 +28,12 @@ Result<Json> saved(const StepContext& context, const OnnxModel& model, const com
 }  // namespace
 
 Result<QuantizationOptions> quantization_options(const StepContext& context) {
+  return quantization_options(context, context.text("target", "onnxruntime"));
+}
+
+Result<QuantizationOptions> quantization_options(const StepContext& context, const std::string& target) {
   QuantizationOptions options;
-  SPEEDSTER_ASSIGN(options.target,
-                   compressor::target_for(context.text("target", "onnxruntime"), context.flag("vnni", false)));
+  SPEEDSTER_ASSIGN(options.target, compressor::target_for(target, context.flag("vnni", false)));
   const std::string method = context.text("calibration", "minmax");
   if (method != "minmax" && method != "percentile")
     return Error(ErrorKind::kUsage, "[" + context.step + "] expected calibration minmax or percentile, got " + method);
@@ -52,7 +55,9 @@ Result<Json> quantize_static_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const fs::path ranges_path, context.input("ranges"));
   SPEEDSTER_ASSIGN(const std::string text, read_file(ranges_path));
   SPEEDSTER_ASSIGN(const Json json, parse_json(text, context.step));
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, compressor::ranges_from_json(json));
+  const char* method = options.fixed.calibration == compressor::Calibration::kMinMax ? "minmax" : "percentile";
+  SPEEDSTER_ASSIGN(const Json* taken, json_object(json, method, context.step));
+  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, compressor::ranges_from_json(*taken));
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static(model, options.target, ranges, options.fixed));
   return saved(context, model, summary);
