@@ -8,10 +8,19 @@ set(SPEEDSTER_OPENVINO_INCLUDE ${SPEEDSTER_VENDOR_DIR}/openvino CACHE PATH "Fold
 set(SPEEDSTER_ONNX_PROTO_DIR ${SPEEDSTER_VENDOR_DIR}/onnx CACHE PATH "Folder with onnx-ml.proto")
 set(SPEEDSTER_VENDOR_INCLUDE ${SPEEDSTER_DLPACK_INCLUDE})
 
-# Where one of the four is the fetched folder, the script runs at each configure; it does nothing if all is there.
-if("${SPEEDSTER_DLPACK_INCLUDE};${SPEEDSTER_ONNXRUNTIME_INCLUDE};${SPEEDSTER_OPENVINO_INCLUDE};${SPEEDSTER_ONNX_PROTO_DIR}"
-    MATCHES "(^|;)${SPEEDSTER_VENDOR_DIR}/")
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(SPEEDSTER_VENDOR_FOLDERS "${SPEEDSTER_DLPACK_INCLUDE};${SPEEDSTER_ONNXRUNTIME_INCLUDE};${SPEEDSTER_OPENVINO_INCLUDE}")
+if(NOT SPEEDSTER_RUNTIME_ONLY)
+  list(APPEND SPEEDSTER_VENDOR_FOLDERS "${SPEEDSTER_ONNX_PROTO_DIR}")
+endif()
+# Where one of them is the fetched folder, the script runs at each configure; it does nothing if all is there.
+if("${SPEEDSTER_VENDOR_FOLDERS}" MATCHES "(^|;)${SPEEDSTER_VENDOR_DIR}/")
+  find_package(Python3 QUIET COMPONENTS Interpreter)
+  if(NOT Python3_FOUND AND NOT EXISTS "${SPEEDSTER_DLPACK_INCLUDE}/dlpack/dlpack.h")
+    message(FATAL_ERROR "Expected Python 3 to fetch vendors' headers, got none; try apt-get install python3, or give the "
+                        "include folders by -DSPEEDSTER_*_INCLUDE")
+  endif()
+endif()
+if(Python3_FOUND AND "${SPEEDSTER_VENDOR_FOLDERS}" MATCHES "(^|;)${SPEEDSTER_VENDOR_DIR}/")
   execute_process(
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/fetch_headers.py
             ${PROJECT_SOURCE_DIR}/cmake/vendor-headers.lock ${SPEEDSTER_VENDOR_DIR}

@@ -21,6 +21,8 @@ else()
   target_include_directories(speedster_runtime PRIVATE ${runtime_dir})
   target_link_libraries(speedster_runtime PRIVATE $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
   target_compile_definitions(speedster_runtime PUBLIC SPEEDSTER_STATIC)
+  # A C program is linked by the C compiler, which does not bring these. Last in line, after the objects that need them.
+  target_link_libraries(speedster_runtime INTERFACE stdc++ m)
 endif()
 add_library(speedster::runtime ALIAS speedster_runtime)
 target_include_directories(speedster_runtime PUBLIC

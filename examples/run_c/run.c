@@ -24,7 +24,7 @@ static void log_line(void* user, int level, const char* text) {
   if (level >= 2) fprintf(stderr, "%s\n", text);
 }
 
-/* Zeros in the shape of the signature, dynamic axes being 1; returns 0 without memory. */
+/* Zeros in the shape that the package was judged at; returns 0 without memory. */
 static int zeros(const speedster_tensor_spec* spec, DLTensor* tensor) {
   memset(tensor, 0, sizeof(*tensor));
   tensor->device.device_type = kDLCPU;
@@ -34,7 +34,7 @@ static int zeros(const speedster_tensor_spec* spec, DLTensor* tensor) {
   if (tensor->shape == NULL) return 0;
   size_t bytes = spec->dtype.bits / 8;
   for (int32_t i = 0; i < tensor->ndim; ++i) {
-    tensor->shape[i] = spec->rank < 0 || spec->shape[i] < 0 ? 1 : spec->shape[i];
+    tensor->shape[i] = spec->rank < 0 ? 1 : spec->typical[i];
     bytes *= (size_t)tensor->shape[i];
   }
   tensor->data = calloc(1, bytes > 0 ? bytes : 1);

@@ -20,11 +20,9 @@ using speedster::NamedTensor;
 using speedster::Result;
 using speedster::Tensor;
 
-/// Values in [0, 1) for float types, zeros for all others; a dynamic axis has the extent 1.
+/// Values in [0, 1) for float types, zeros for all others, in the shape that the package was judged at.
 Tensor sample(const speedster::TensorInfo& info) {
-  speedster::Shape shape = info.shape;
-  for (std::int64_t& extent : shape) extent = extent < 0 ? 1 : extent;
-  Tensor tensor(info.dtype, std::move(shape));
+  Tensor tensor(info.dtype, info.typical);
   std::memset(tensor.data(), 0, tensor.bytes());
   std::mt19937 random(1);
   std::uniform_real_distribution<float> uniform(0, 1);

@@ -51,6 +51,7 @@ struct TensorInfo {
   bool unknown_rank = false;
   Shape shape;
   std::vector<std::string> axes;
+  Shape typical;  ///< a size for each dynamic axis: the one it was judged at, 1 where not known
 };
 
 namespace detail {
@@ -278,6 +279,7 @@ class Learner {
     out.unknown_rank = spec.rank < 0;
     for (std::int32_t i = 0; i < spec.rank; ++i) {
       out.shape.push_back(spec.shape[i]);
+      out.typical.push_back(spec.typical[i]);
       out.axes.emplace_back(spec.axes[i] == nullptr ? "" : spec.axes[i]);
     }
     return out;

@@ -65,6 +65,7 @@ typedef struct {
   int32_t rank;
   const int64_t* shape;
   const char* const* axes; /* symbolic names, NULL entries where there is none */
+  const int64_t* typical;  /* the shape with a size for each dynamic axis: the one it was judged at, 1 where not known */
 } speedster_tensor_spec;
 SPEEDSTER_API uint32_t speedster_input_count(const speedster_learner*);
 SPEEDSTER_API uint32_t speedster_output_count(const speedster_learner*);

@@ -25,13 +25,15 @@ namespace {
 class SpecTable {
  public:
   explicit SpecTable(const std::vector<speedster::TensorSpec>& specs)
-      : specs_(specs.size()), shapes_(specs.size()), axes_(specs.size()) {
+      : specs_(specs.size()), shapes_(specs.size()), typical_(specs.size()), axes_(specs.size()) {
     for (std::size_t i = 0; i < specs.size(); ++i) {
       shapes_[i] = specs[i].shape();
+      for (const speedster::Axis& axis : specs[i].axes) typical_[i].push_back(axis.dynamic() ? axis.opt.value_or(1) : axis.value);
       for (const speedster::Axis& axis : specs[i].axes)
         axes_[i].push_back(axis.name.empty() ? nullptr : axis.name.c_str());
       const auto rank = specs[i].unknown_rank ? -1 : static_cast<std::int32_t>(specs[i].axes.size());
-      specs_[i] = {specs[i].name.c_str(), speedster::info(specs[i].dtype).dl, rank, shapes_[i].data(), axes_[i].data()};
+      specs_[i] = {specs[i].name.c_str(), speedster::info(specs[i].dtype).dl, rank, shapes_[i].data(), axes_[i].data(),
+                   typical_[i].data()};
     }
   }
   std::uint32_t size() const { return static_cast<std::uint32_t>(specs_.size()); }
@@ -41,7 +43,7 @@ class SpecTable {
 
  private:
   std::vector<speedster_tensor_spec> specs_;
-  std::vector<speedster::Shape> shapes_;
+  std::vector<speedster::Shape> shapes_, typical_;
   std::vector<std::vector<const char*>> axes_;
 };
 

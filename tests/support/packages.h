@@ -49,6 +49,13 @@ inline fs::path make_package(const fs::path& target, const testing::OnnxWriter& 
   package::EntryPoint entry;
   entry.signature =
       must(must(must(backend::Instance::open(plugin, {}, {})).load(scratch.path() / "model.onnx", {})).signature());
+  // Axes are as the first sample has them, as a search would find.
+  for (std::size_t k = 0; !samples.empty() && k < samples.front().inputs.size(); ++k)
+    for (TensorSpec& input : entry.signature.inputs)
+      for (std::size_t i = 0; input.name == samples.front().inputs[k].name && i < input.axes.size(); ++i) {
+        const std::int64_t size = samples.front().inputs[k].tensor.shape()[i];
+        if (input.axes[i].dynamic()) input.axes[i].min = input.axes[i].opt = input.axes[i].max = size;
+      }
   for (const VariantPlan& plan : variants) {
     package::Variant variant;
     variant.name = plan.name;
