@@ -195,6 +195,15 @@ Result<void> refuse_non_finite(const samples::SampleStore& store, const Signatur
                                          "; try numpy.isfinite on the data; " + samples::how_to_write(signature));
 }
 
+/// An error about samples shows what would be right, if it does not already.
+Error with_how_to_write(Error error, const Signature& signature) {
+  const bool about_samples = error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kNotFound;
+  const std::string said = error.full_message();
+  if (!about_samples || said.find("import numpy") != std::string::npos) return error;
+  return {error.kind(), (said.starts_with("[samples]") ? said : "[samples] expected samples that can be read: " + said) + "; " +
+                            samples::how_to_write(signature)};
+}
+
 class Optimization {
  public:
   explicit Optimization(const OptimizeRequest& request) : request_(request) {}
@@ -242,7 +251,9 @@ class Optimization {
     SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-"));
     session_.work = work_->path();
     SPEEDSTER_ASSIGN(const samples::SampleOptions options, sample_options(request_, session_.signature));
-    SPEEDSTER_ASSIGN(session_.store, open_store(options, session_.signature, request_.use_cache, session_.work, session_.store_directory));
+    auto store = open_store(options, session_.signature, request_.use_cache, session_.work, session_.store_directory);
+    if (!store.ok()) return with_how_to_write(std::move(store).error(), session_.signature);
+    session_.store = *std::move(store);
     SPEEDSTER_TRY(refuse_non_finite(session_.store, session_.signature));
     SPEEDSTER_ASSIGN(session_.signature, samples::with_ranges(session_.signature, session_.store, options));
     session_.split = samples::split(session_.store.size(), request_.seed);

@@ -252,7 +252,14 @@ class Search {
   Result<void> original_failed(Error error) {
     const std::string& kept = original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
     const std::string where = kept.empty() ? "" : " (" + kept + " repeats it)";
-    if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor)
+    bool refused = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor;
+    // Not supported: an operator of the model, or the vendor itself is missing.
+    if (error.kind() == ErrorKind::kUnsupported) {
+      const auto found = probe_backends(*session_.supervisor, session_.work, session_.total, session_.cancel);
+      const auto backend = found.find(original_.recipe.backend);
+      refused = backend != found.end() && backend->second.usable;
+    }
+    if (refused)
       return std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend + " can run" + where);
     return std::move(error).wrap("[original] expected the original to run" + where);
   }
