@@ -22,7 +22,7 @@ p{margin:0 0 12px}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px 24px;margin:0 0 20px}
 section>.muted{font-size:14px;max-width:75ch}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0 0 20px}
-.tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
+.tile{min-width:0;overflow-wrap:anywhere;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
 .tile b{display:block;font-size:22px;font-weight:650;line-height:1.3}
 .tile span{color:var(--muted);font-size:13px}
 .tile.main{background:var(--tint);border-color:var(--winner)}
@@ -80,7 +80,7 @@ footer{color:var(--muted);font-size:13px}
 @media(max-width:720px){
 main{padding:20px 12px 40px}section{padding:16px 14px}h1{font-size:22px}
 svg.wide{display:none}svg.narrow{display:block}
-.tiles{grid-template-columns:1fr 1fr}
+.tiles{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}
 .candidates thead{display:none}.candidates tr{display:block;border-bottom:1px solid var(--line);padding:10px 0}
 .candidates tr:last-child{border-bottom:0}
 .candidates td{border:0}.candidates td.nothing{display:none}

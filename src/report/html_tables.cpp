@@ -54,6 +54,7 @@ std::string plain_seconds(double value) { return format_seconds(value); }
 std::string change(double original, double best, const char* better, const char* worse) {
   if (!(original > 0) || !(best > 0)) return {};
   const double r = original / best;
+  if (std::fabs(r - 1) < 0.005) return "the same";
   return r >= 1 ? format_ratio(r) + " " + better : format_ratio(1 / r) + " " + worse;
 }
 

@@ -168,6 +168,14 @@ void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate&
   out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
 }
 
+/// Timings that are recalled come without the children that had a peak.
+Result<void> remember_peak(Session& session, Candidate& candidate) {
+  if (candidate.notes->peak_memory > 0) return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
+  if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
+    candidate.notes->peak_memory = known->get<std::uint64_t>();
+  return {};
+}
+
 double batch_size(const Session& session) {
   const auto axes = samples::batch_axes(session.signature, session.request->shapes);
   if (!axes.ok()) return 1;
@@ -380,6 +388,8 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
     return Error(ErrorKind::kInternal, "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
   contest.confirmation->rows = std::move(rows);
 
+  SPEEDSTER_TRY(remember_peak(session, baseline));
+  for (const std::size_t index : all) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
   const double batch = batch_size(session);
   for (std::size_t i = 0; i < all.size(); ++i) fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
   fill_row(session, contest.confirmation->rows.back(), baseline, batch);

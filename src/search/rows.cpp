@@ -78,6 +78,17 @@ std::string accept_command(const OptimizeRequest& request, double drop) {
   return command + " " + flag + " " + budget_for(drop);
 }
 
+/// What a metric program is called: its file's name, or that of the script which an interpreter runs.
+std::string program_name(const std::vector<std::string>& command) {
+  const auto name = [](const std::string& word) { return std::filesystem::path(word).filename().string(); };
+  for (const std::string& word : command)
+    if (!word.empty() && word.find('.') != std::string::npos && word.find('{') == std::string::npos && word.front() != '-') {
+      const std::string extension = std::filesystem::path(word).extension().string();
+      if (extension == ".py" || extension == ".sh" || extension == ".rb" || extension == ".pl" || extension == ".js") return name(word);
+    }
+  return name(command.front());
+}
+
 /// The budget that lets a candidate through every stage: its drop on either part, or the bound where that decides.
 double needed_budget(const Session& session, const Candidate& candidate) {
   double needed = 0;
@@ -243,7 +254,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   Report report;
   report.model = request.model;
   report.model_digest = session.model_digest;
-  report.metric = !request.metric_command.empty() ? join(request.metric_command, " ")
+  report.metric = !request.metric_command.empty() ? program_name(request.metric_command)
                                                   : (request.metric.empty() ? "cosine" : request.metric);
   report.budget = request.metric_drop;
   report.samples = session.store.size();
