@@ -89,7 +89,8 @@ Result<std::map<std::string, AxisBounds>> parse_axes(const std::vector<std::stri
       for (const std::string& text : split(pair ? pair->value : "", ':'))
         if (const auto size = parse_number<std::int64_t>(text)) sizes.push_back(*size);
       const std::size_t wanted = pair ? static_cast<std::size_t>(std::ranges::count(pair->value, ':')) + 1 : 0;
-      const bool sound = sizes.size() == wanted && (wanted == 2 || wanted == 3) && sizes.front() >= 1 && std::ranges::is_sorted(sizes);
+      const bool sound =
+          sizes.size() == wanted && (wanted == 2 || wanted == 3) && sizes.front() >= 1 && std::ranges::is_sorted(sizes);
       if (!sound) return wrong("--axis", "NAME=MIN:OPT:MAX in growing order", piece, example);
       if (!axes.emplace(pair->key, AxisBounds{sizes.front(), sizes[wanted == 3 ? 1 : wanted - 1], sizes.back()}).second)
         return wrong("--axis", "one range for each axis", pair->key + " twice");

@@ -16,7 +16,8 @@ Result<Json> probe(const std::string& name) {
     answer["load_options"] = Json::array();  // what a session may set
     const Json described = opened->instance.plugin().description().value("options", Json::object());
     for (const auto& [key, about] : described.items())
-      if (backend::options_of_scope(opened->instance.plugin(), {{key, ""}}, "load").value().contains(key)) answer["load_options"].push_back(key);
+      if (backend::options_of_scope(opened->instance.plugin(), {{key, ""}}, "load").value().contains(key))
+        answer["load_options"].push_back(key);
     return answer;
   }
   // A vendor that is not there is what a probe finds out, no failure of it; a plug-in that is not there is.

@@ -141,8 +141,8 @@ class HostContext {
   struct Passed {
     std::uint32_t input, output;
   };
-  /// Outputs that are an input as it came (a tensor of one name on both sides). ONNX Runtime leaves memory that is bound to
-  /// one unwritten, so they are copied here, whatever the vendor does.
+  /// Outputs that are an input as it came (a tensor of one name on both sides). ONNX Runtime leaves memory that is
+  /// bound to one unwritten, so they are copied here, whatever the vendor does.
   std::vector<Passed> passed_;
   ShapeKey key_;
   bool planned_ = false;  ///< bindings and shapes are as at the last plan()

@@ -1,9 +1,10 @@
-// What the learner adds to a call: speedster_run over ONNX Runtime's own C interface with bound tensors, for a small model.
+// What the learner adds to a call: speedster_run over ONNX Runtime's own C interface with bound tensors, for a small
+// model.
 //
 //   usage: speedster-overhead PACKAGE MODEL.onnx LIBONNXRUNTIME
 //
-// One process, one thread, both sides bound to memory of the caller; blocks of 20,000 calls in alternated order. Prints JSON:
-// microseconds a call of both, and the difference paired by round with its 95 % interval.
+// One process, one thread, both sides bound to memory of the caller; blocks of 20,000 calls in alternated order. Prints
+// JSON: microseconds a call of both, and the difference paired by round with its 95 % interval.
 #include <dlfcn.h>
 #include <onnxruntime_c_api.h>
 #include <speedster/speedster.h>
@@ -76,8 +77,10 @@ int main(int argc, char** argv) {
   must(api->SetSessionGraphOptimizationLevel(options, ORT_ENABLE_ALL));
   must(api->CreateSession(env, argv[2], options, &session));
   must(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory));
-  must(api->CreateTensorWithDataAsOrtValue(memory, x, sizeof(x), in_shape, 2, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &in));
-  must(api->CreateTensorWithDataAsOrtValue(memory, theirs, sizeof(theirs), out_shape, 2, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &out));
+  must(
+      api->CreateTensorWithDataAsOrtValue(memory, x, sizeof(x), in_shape, 2, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &in));
+  must(api->CreateTensorWithDataAsOrtValue(memory, theirs, sizeof(theirs), out_shape, 2,
+                                           ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &out));
   must(api->CreateIoBinding(session, &binding));
   must(api->BindInput(binding, "x", in));
   must(api->BindOutput(binding, "y", out));
@@ -101,23 +104,28 @@ int main(int argc, char** argv) {
   our_call();
   their_call();
   for (int i = 0; i < 4; ++i)
-    if (!(std::fabs(ours[i] - theirs[i]) <= 1e-5F)) return std::fprintf(stderr, "expected equal outputs, got %g and %g\n", ours[i], theirs[i]), 1;
+    if (!(std::fabs(ours[i] - theirs[i]) <= 1e-5F))
+      return std::fprintf(stderr, "expected equal outputs, got %g and %g\n", ours[i], theirs[i]), 1;
 
   std::vector<double> our_times, their_times, differences;
   block(our_call);
   block(their_call);
   for (int round = 0; round < kRounds; ++round) {
     double a = 0, b = 0;
-    if (round % 2 == 0) a = block(our_call), b = block(their_call);
-    else b = block(their_call), a = block(our_call);
+    if (round % 2 == 0)
+      a = block(our_call), b = block(their_call);
+    else
+      b = block(their_call), a = block(our_call);
     our_times.push_back(a);
     their_times.push_back(b);
     differences.push_back(a - b);
   }
   // The interval of a median by order statistics (David & Nagaraja): ranks 14 and 28 of 41 hold it in 95 of 100 cases.
   std::sort(differences.begin(), differences.end());
-  std::printf("{\"speedster_us\": %.4f, \"onnxruntime_us\": %.4f, \"overhead_us\": {\"median\": %.4f, \"low\": %.4f, \"high\": %.4f}}\n",
-              median(our_times), median(their_times), differences[20], differences[13], differences[27]);
+  std::printf(
+      "{\"speedster_us\": %.4f, \"onnxruntime_us\": %.4f, \"overhead_us\": {\"median\": %.4f, \"low\": %.4f, \"high\": "
+      "%.4f}}\n",
+      median(our_times), median(their_times), differences[20], differences[13], differences[27]);
   speedster_context_free(context);
   speedster_learner_free(learner);
   return 0;

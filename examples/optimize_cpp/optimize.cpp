@@ -1,10 +1,10 @@
-// Searches from C++: a model, samples and an accuracy budget in, the fastest package out. Ctrl-C ends it early; what was
-// confirmed by then is saved.
+// Searches from C++: a model, samples and an accuracy budget in, the fastest package out. Ctrl-C ends it early; what
+// was confirmed by then is saved.
 //
 //   usage: speedster-optimize-cpp MODEL.onnx SAMPLES PACKAGE [DROP [SECONDS]]
 //
-// DROP is the largest loss of the cosine metric that is accepted; without it only full precision may win. SECONDS bounds the
-// search. Exit codes: 0 a faster package was written, 1 a failure, 2 usage, 3 the original was kept.
+// DROP is the largest loss of the cosine metric that is accepted; without it only full precision may win. SECONDS
+// bounds the search. Exit codes: 0 a faster package was written, 1 a failure, 2 usage, 3 the original was kept.
 #include <speedster/optimize.h>
 
 #include <atomic>
@@ -36,7 +36,8 @@ int main(int argc, char** argv) {
   request.progress = [stage = std::string()](const speedster::Progress& progress) mutable {
     if (progress.message.empty() && progress.stage == stage) return;
     stage = progress.stage;
-    std::fprintf(stderr, "%6.1f s  %-8s %s\n", progress.elapsed_seconds, progress.stage.c_str(), progress.message.c_str());
+    std::fprintf(stderr, "%6.1f s  %-8s %s\n", progress.elapsed_seconds, progress.stage.c_str(),
+                 progress.message.c_str());
   };
   request.log = [](int level, const std::string& line) {
     if (level > 1) std::fprintf(stderr, "%s\n", line.c_str());

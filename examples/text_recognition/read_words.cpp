@@ -1,6 +1,7 @@
 // Reads words from images with an optimized text-recognition package: no Python, and no vendor at link time.
 // usage: read_words PACKAGE IMAGES.npy CHARACTERS.txt [LABELS.txt]
-// IMAGES.npy is float32 [n, 3, 48, width], C order; CHARACTERS.txt has the model's classes, one a line, the CTC blank first.
+// IMAGES.npy is float32 [n, 3, 48, width], C order; CHARACTERS.txt has the model's classes, one a line, the CTC blank
+// first.
 #include <speedster/learner.h>
 
 #include <algorithm>
@@ -81,7 +82,8 @@ int main(int argc, char** argv) {
   std::size_t right = 0;
   for (std::size_t i = 0; i < count; ++i) {
     std::vector<speedster::Tensor> inputs;
-    inputs.push_back(speedster::Tensor::from<float>(speedster::DType::kFloat32, {1, images.shape()[1], images.shape()[2], images.shape()[3]},
+    inputs.push_back(speedster::Tensor::from<float>(speedster::DType::kFloat32,
+                                                    {1, images.shape()[1], images.shape()[2], images.shape()[3]},
                                                     images.as<float>().subspan(i * size, size)));
     auto outputs = learner->run(inputs);
     if (!outputs) {

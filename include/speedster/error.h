@@ -16,20 +16,20 @@ namespace speedster {
 
 /// What went wrong, in the words that a caller acts on. The numbers are stable (they cross the C interface).
 enum class ErrorKind : int {
-  kUsage = 1,         ///< wrong options or arguments
-  kBadInput = 2,      ///< model, samples or labels that cannot be used
-  kNotFound = 3,      ///< a file, backend, toolchain, tensor or variant that is not there
-  kUnsupported = 4,   ///< valid, but not available here (backend, operator, instruction set)
-  kVendor = 5,        ///< a vendor's library failed
+  kUsage = 1,        ///< wrong options or arguments
+  kBadInput = 2,     ///< model, samples or labels that cannot be used
+  kNotFound = 3,     ///< a file, backend, toolchain, tensor or variant that is not there
+  kUnsupported = 4,  ///< valid, but not available here (backend, operator, instruction set)
+  kVendor = 5,       ///< a vendor's library failed
   kOutOfMemory = 6,
   kTimeout = 7,
   kCancelled = 8,
-  kCrashed = 9,       ///< a child process ended by a signal
-  kNoSpace = 10,      ///< disk full
+  kCrashed = 9,   ///< a child process ended by a signal
+  kNoSpace = 10,  ///< disk full
   kPermission = 11,
-  kVersion = 12,      ///< a format or library that is newer or older than what is understood
-  kCorrupt = 13,      ///< a digest or structure that does not match
-  kInternal = 14,     ///< a defect of Speedster
+  kVersion = 12,   ///< a format or library that is newer or older than what is understood
+  kCorrupt = 13,   ///< a digest or structure that does not match
+  kInternal = 14,  ///< a defect of Speedster
 };
 
 /// The kind in lower-case words ("bad input"); never null.
@@ -70,9 +70,7 @@ class Error {
   /// The failure behind it, or null.
   const Error* cause() const { return cause_.get(); }
   /// This failure and its causes, joined by ": ".
-  std::string full_message() const {
-    return cause_ ? message_ + ": " + cause_->full_message() : message_;
-  }
+  std::string full_message() const { return cause_ ? message_ + ": " + cause_->full_message() : message_; }
   /// A new failure of the same kind whose cause is this one.
   Error wrap(std::string message) && { return std::move(*this).wrap_as(kind_, std::move(message)); }
   Error wrap_as(ErrorKind kind, std::string message) && {
@@ -101,16 +99,31 @@ class [[nodiscard]] Result {
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
-  T& value() & { assert(ok()); return *std::get_if<0>(&state_); }
-  const T& value() const& { assert(ok()); return *std::get_if<0>(&state_); }
-  T&& value() && { assert(ok()); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & {
+    assert(ok());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    assert(ok());
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    assert(ok());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
-  const Error& error() const& { assert(!ok()); return *std::get_if<1>(&state_); }
-  Error&& error() && { assert(!ok()); return std::move(*std::get_if<1>(&state_)); }
+  const Error& error() const& {
+    assert(!ok());
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && {
+    assert(!ok());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<T, Error> state_;
@@ -125,8 +138,14 @@ class [[nodiscard]] Result<void> {
 
   bool ok() const { return !error_.has_value(); }
   explicit operator bool() const { return ok(); }
-  const Error& error() const& { assert(!ok()); return *error_; }
-  Error&& error() && { assert(!ok()); return *std::move(error_); }
+  const Error& error() const& {
+    assert(!ok());
+    return *error_;
+  }
+  Error&& error() && {
+    assert(!ok());
+    return *std::move(error_);
+  }
 
  private:
   std::optional<Error> error_;
@@ -137,14 +156,13 @@ class [[nodiscard]] Result<void> {
 #define SPEEDSTER_CONCAT_INNER(a, b) a##b
 #define SPEEDSTER_CONCAT(a, b) SPEEDSTER_CONCAT_INNER(a, b)
 /// Returns the error of a Result from the enclosing function, or goes on.
-#define SPEEDSTER_TRY(...)                                  \
-  do {                                                      \
-    if (auto speedster_try = (__VA_ARGS__); !speedster_try) \
-      return std::move(speedster_try).error();              \
+#define SPEEDSTER_TRY(...)                                                                           \
+  do {                                                                                               \
+    if (auto speedster_try = (__VA_ARGS__); !speedster_try) return std::move(speedster_try).error(); \
   } while (false)
 /// `SPEEDSTER_ASSIGN(auto x, f());` declares x from the value of f(), or returns its error.
-#define SPEEDSTER_ASSIGN(declaration, ...)                                              \
-  auto SPEEDSTER_CONCAT(speedster_result_, __LINE__) = (__VA_ARGS__);                   \
-  if (!SPEEDSTER_CONCAT(speedster_result_, __LINE__))                                   \
-    return std::move(SPEEDSTER_CONCAT(speedster_result_, __LINE__)).error();            \
+#define SPEEDSTER_ASSIGN(declaration, ...)                                   \
+  auto SPEEDSTER_CONCAT(speedster_result_, __LINE__) = (__VA_ARGS__);        \
+  if (!SPEEDSTER_CONCAT(speedster_result_, __LINE__))                        \
+    return std::move(SPEEDSTER_CONCAT(speedster_result_, __LINE__)).error(); \
   declaration = std::move(SPEEDSTER_CONCAT(speedster_result_, __LINE__)).value()

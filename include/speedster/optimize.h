@@ -17,52 +17,55 @@ namespace speedster {
 
 /// What is going on, for a progress display. Strings are for people.
 struct Progress {
-  std::string stage;                  ///< "samples" "original" "compress" "compile" "check" "race" "judge" "confirm" "save"
+  std::string stage;  ///< "samples" "original" "compress" "compile" "check" "race" "judge" "confirm" "save"
   int candidates_done = 0, candidates_running = 0, candidates_total = 0;
-  std::string best;                   ///< name of the best so far, empty if none
+  std::string best;  ///< name of the best so far, empty if none
   double best_speedup = 0;
   double elapsed_seconds = 0;
-  std::optional<double> seconds_left; ///< of the time budget
-  std::string message;                ///< an event worth a line ("openvino-bf16: 1.9x, drop 0.00001"), often empty
+  std::optional<double> seconds_left;  ///< of the time budget
+  std::string message;                 ///< an event worth a line ("openvino-bf16: 1.9x, drop 0.00001"), often empty
 };
 
 struct OptimizeRequest {
-  std::string model;                             ///< path of an ONNX file
-  std::string output;                            ///< path of the package; empty = no package is written
+  std::string model;   ///< path of an ONNX file
+  std::string output;  ///< path of the package; empty = no package is written
   // Samples.
-  std::string data;                              ///< npz, npy, safetensors, folder, or "random[:SEED]"
+  std::string data;  ///< npz, npy, safetensors, folder, or "random[:SEED]"
   std::string labels;
   std::map<std::string, std::vector<std::int64_t>> shapes;
   std::map<std::string, std::pair<double, double>> ranges;
-  struct AxisRange { std::int64_t min = 1, opt = 1, max = 1; };
-  std::map<std::string, AxisRange> axes;         ///< of dynamic axes by their symbolic name; sizes in the samples widen it
+  struct AxisRange {
+    std::int64_t min = 1, opt = 1, max = 1;
+  };
+  std::map<std::string, AxisRange> axes;  ///< of dynamic axes by their symbolic name; sizes in the samples widen it
   // Accuracy.
-  std::string metric;                            ///< empty = cosine
-  std::vector<std::string> metric_command;       ///< argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}`
-  std::optional<double> metric_drop;             ///< the budget
+  std::string metric;  ///< empty = cosine
+  std::vector<std::string>
+      metric_command;                 ///< argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}`
+  std::optional<double> metric_drop;  ///< the budget
   std::optional<double> metric_confidence;
-  std::string output_name;                       ///< judge by this output only
+  std::string output_name;  ///< judge by this output only
   // What is tried.
-  std::vector<std::string> backends;             ///< empty = all
-  std::vector<std::string> precisions;           ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;              ///< candidates, stages or passes to leave out, by name (shell patterns)
-  std::vector<std::string> exclude_nodes;        ///< node names or patterns that stay in full precision
-  std::string candidates;                        ///< JSON file with an explicit list in place of the plan
+  std::vector<std::string> backends;       ///< empty = all
+  std::vector<std::string> precisions;     ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
+  std::vector<std::string> exclude;        ///< candidates, stages or passes to leave out, by name (shell patterns)
+  std::vector<std::string> exclude_nodes;  ///< node names or patterns that stay in full precision
+  std::string candidates;                  ///< JSON file with an explicit list in place of the plan
   // Session.
-  int threads = 0;                               ///< 0 = the cores that affinity and quota allow
-  std::map<std::string, std::string> session;    ///< spinning, arena, optimization level, …
+  int threads = 0;                             ///< 0 = the cores that affinity and quota allow
+  std::map<std::string, std::string> session;  ///< spinning, arena, optimization level, …
   int concurrency = 1;
   // Bounds.
   std::optional<double> time_budget_seconds;
   double candidate_timeout_seconds = 600;
-  std::uint64_t memory_limit_bytes = 0;          ///< of a child; 0 = four fifths of what is available
+  std::uint64_t memory_limit_bytes = 0;  ///< of a child; 0 = four fifths of what is available
   std::uint64_t seed = 0;
   bool use_cache = true;
-  std::string command_line;                      ///< as typed, for the report's "command that accepts it"
+  std::string command_line;  ///< as typed, for the report's "command that accepts it"
   // Callbacks. They are called from the calling thread, `log` from any.
   std::function<void(const Progress&)> progress;
   std::function<void(int level, const std::string&)> log;  ///< level: 0 debug, 1 info, 2 warning, 3 error
-  const std::atomic<bool>* cancel = nullptr;     ///< set it (from a signal handler too) to stop
+  const std::atomic<bool>* cancel = nullptr;               ///< set it (from a signal handler too) to stop
 };
 
 /// Runs the whole search. The error kinds are those that the command's exit codes are made of.

@@ -14,84 +14,90 @@
 namespace speedster {
 
 /// A figure with its two-sided 95 % interval.
-struct Figure { double value = 0; std::optional<double> low, high; };
+struct Figure {
+  double value = 0;
+  std::optional<double> low, high;
+};
 
 /// What became of a candidate.
 enum class CandidateFate {
-  kWinner,        ///< in the package, first variant
-  kEquivalent,    ///< as fast as the winner, not chosen
-  kSlower,        ///< qualified, slower than the winner
-  kUndecided,     ///< qualified, not separated from the winner
+  kWinner,      ///< in the package, first variant
+  kEquivalent,  ///< as fast as the winner, not chosen
+  kSlower,      ///< qualified, slower than the winner
+  kUndecided,   ///< qualified, not separated from the winner
   kSlowerThanOriginal,
-  kOverBudget,    ///< loses more than the budget allows
-  kReduced,       ///< reduced precision where only full precision may win
-  kNotJudged,     ///< accuracy not judged (random samples)
-  kFailed,        ///< crashed, timed out, out of memory, vendor error, wrong shapes
-  kNotPossible,   ///< cannot work here, known beforehand
-  kNotTried,      ///< time or cancelled
+  kOverBudget,   ///< loses more than the budget allows
+  kReduced,      ///< reduced precision where only full precision may win
+  kNotJudged,    ///< accuracy not judged (random samples)
+  kFailed,       ///< crashed, timed out, out of memory, vendor error, wrong shapes
+  kNotPossible,  ///< cannot work here, known beforehand
+  kNotTried,     ///< time or cancelled
 };
 SPEEDSTER_API const char* fate_name(CandidateFate fate);
 
 /// One row: a chain of steps, a backend and session options.
 struct CandidateRow {
-  std::string name;                       ///< "openvino-int8-static-minmax"
+  std::string name;  ///< "openvino-int8-static-minmax"
   std::string backend, backend_version, vendor_library;
-  std::vector<std::string> techniques;    ///< for people
-  std::string requested_precision;        ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"
-  std::string ran_precision;              ///< from the vendor's executed graph, "unknown" where it cannot tell
+  std::vector<std::string> techniques;  ///< for people
+  std::string requested_precision;      ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"
+  std::string ran_precision;            ///< from the vendor's executed graph, "unknown" where it cannot tell
   std::map<std::string, std::string> options;
   int threads = 0;
   CandidateFate fate = CandidateFate::kNotTried;
-  std::string reason;                     ///< one sentence
-  std::optional<Figure> latency_median;   ///< seconds
+  std::string reason;                    ///< one sentence
+  std::optional<Figure> latency_median;  ///< seconds
   std::optional<double> latency_p90, latency_p99;
   std::optional<std::pair<double, double>> latency_p90_interval, latency_p99_interval;  ///< 95 %, order statistics
-  std::optional<Figure> throughput;       ///< samples a second
-  std::optional<Figure> speedup;          ///< against the faster of the originals, from the confirmation only
-  std::optional<double> race_latency;     ///< seconds, from the race: for the plot, never for a claim
+  std::optional<Figure> throughput;                                                     ///< samples a second
+  std::optional<Figure> speedup;       ///< against the faster of the originals, from the confirmation only
+  std::optional<double> race_latency;  ///< seconds, from the race: for the plot, never for a claim
   std::uint64_t model_bytes = 0, peak_memory_bytes = 0;
   std::optional<double> load_seconds, prepare_seconds;
-  std::optional<Figure> drop;             ///< in the user's metric, judging samples where judged
+  std::optional<Figure> drop;  ///< in the user's metric, judging samples where judged
   bool drop_independent = true;
-  std::string drop_note;                  ///< "held by the estimate only", "not independent", …
+  std::string drop_note;  ///< "held by the estimate only", "not independent", …
   double relative_l2 = 0;
-  std::string job_directory;              ///< with repro.sh, where something failed
-  bool on_front = false;                  ///< no other candidate is faster and more accurate
+  std::string job_directory;  ///< with repro.sh, where something failed
+  bool on_front = false;      ///< no other candidate is faster and more accurate
 };
 
 struct CornerRow {
-  std::string name;                       ///< "batch=1 width=320"
+  std::string name;  ///< "batch=1 width=320"
   std::optional<double> original_seconds, winner_seconds;
   bool slower = false;
   std::string error;
 };
 
-struct StageTime { std::string stage; double seconds = 0; };
+struct StageTime {
+  std::string stage;
+  double seconds = 0;
+};
 
 struct Report {
-  std::string outcome;                    ///< "optimized" "original kept" "cancelled" "time"
+  std::string outcome;  ///< "optimized" "original kept" "cancelled" "time"
   std::string model, model_digest, package, manifest_sha256;
   std::string metric;
   std::optional<double> budget;
   std::size_t samples = 0, calibration_samples = 0, search_samples = 0, judging_samples = 0;
   bool samples_random = false;
-  CandidateRow original;                  ///< the faster of the two originals
-  std::string original_settings;          ///< "all optimizations, 2 threads" or "ONNX Runtime's defaults"
+  CandidateRow original;          ///< the faster of the two originals
+  std::string original_settings;  ///< "all optimizations, 2 threads" or "ONNX Runtime's defaults"
   std::vector<CandidateRow> candidates;
-  std::optional<std::size_t> winner;      ///< index into candidates; absent = the original
+  std::optional<std::size_t> winner;  ///< index into candidates; absent = the original
   bool undecided = false, machine_busy = false;
   double noise_floor = 0;
   int rounds = 0, dropped_rounds = 0;
   std::vector<CornerRow> corners;
   std::vector<StageTime> stages;
-  std::string accept_command;             ///< accepts the fastest reduced candidate, empty if none
+  std::string accept_command;  ///< accepts the fastest reduced candidate, empty if none
   std::optional<std::size_t> accept_candidate;
   std::vector<std::string> notes;
   double seconds = 0;
   std::uint64_t parent_peak_bytes = 0;
   std::uint64_t seed = 0;
-  std::string machine_json;               ///< hardware and versions
-  std::string provenance_json;            ///< options and chain, complete enough to repeat it
+  std::string machine_json;     ///< hardware and versions
+  std::string provenance_json;  ///< options and chain, complete enough to repeat it
 };
 
 /// The report in its JSON form, indented. A figure that is not finite is null (a drop of null: new NaN or infinity).

@@ -35,18 +35,19 @@ typedef void (*speedster_write)(void* user, const char* text, size_t length);
 typedef void (*speedster_log)(void* user, int level, const char* text);
 
 typedef struct {
-  uint32_t size;                /* sizeof(speedster_load_options) */
-  const char* entry;            /* entry point; NULL = "main" */
-  int32_t threads;              /* 0 = as the package was judged, at most the cores that this process may use */
-  int32_t contexts;             /* how many callers to provide for; 0 = 1 */
-  const char* require_variant;  /* fail instead of falling back to another variant */
-  const char* manifest_sha256;  /* fail if the manifest has another digest (lower-case hex) */
-  int32_t allow_code;           /* 1: payloads that are code may load though this machine did not make them */
-  const char* backend_path;     /* folders with plug-ins, ':'-separated; NULL = beside the runtime, SPEEDSTER_BACKEND_PATH */
-  const char* vendor_library;   /* NAME=PATH[,NAME=PATH…]: the vendor's library for a backend, before any search */
-  const char* options;          /* KEY=VALUE[,KEY=VALUE…]: session options that override the variant's own */
-  const char* hide_isa;         /* instruction sets to treat as missing ("avx512_vnni,avx_vnni"), for tests */
-  speedster_log log;            /* NULL = silent */
+  uint32_t size;               /* sizeof(speedster_load_options) */
+  const char* entry;           /* entry point; NULL = "main" */
+  int32_t threads;             /* 0 = as the package was judged, at most the cores that this process may use */
+  int32_t contexts;            /* how many callers to provide for; 0 = 1 */
+  const char* require_variant; /* fail instead of falling back to another variant */
+  const char* manifest_sha256; /* fail if the manifest has another digest (lower-case hex) */
+  int32_t allow_code;          /* 1: payloads that are code may load though this machine did not make them */
+  const char*
+      backend_path; /* folders with plug-ins, ':'-separated; NULL = beside the runtime, SPEEDSTER_BACKEND_PATH */
+  const char* vendor_library; /* NAME=PATH[,NAME=PATH…]: the vendor's library for a backend, before any search */
+  const char* options;        /* KEY=VALUE[,KEY=VALUE…]: session options that override the variant's own */
+  const char* hide_isa;       /* instruction sets to treat as missing ("avx512_vnni,avx_vnni"), for tests */
+  speedster_log log;          /* NULL = silent */
   void* log_user;
 } speedster_load_options;
 
@@ -65,7 +66,7 @@ typedef struct {
   int32_t rank;
   const int64_t* shape;
   const char* const* axes; /* symbolic names, NULL entries where there is none */
-  const int64_t* typical;  /* the shape with a size for each dynamic axis: the one it was judged at, 1 where not known */
+  const int64_t* typical; /* the shape with a size for each dynamic axis: the one it was judged at, 1 where not known */
 } speedster_tensor_spec;
 SPEEDSTER_API uint32_t speedster_input_count(const speedster_learner*);
 SPEEDSTER_API uint32_t speedster_output_count(const speedster_learner*);
@@ -90,7 +91,8 @@ SPEEDSTER_API speedster_error* speedster_run(speedster_context*);
 SPEEDSTER_API speedster_error* speedster_get_output(speedster_context*, uint32_t index, DLTensor* view,
                                                     int32_t* in_bound_memory);
 /// Takes an output that the context owns; the caller calls its deleter, after the context too.
-SPEEDSTER_API speedster_error* speedster_take_output(speedster_context*, uint32_t index, DLManagedTensorVersioned** out);
+SPEEDSTER_API speedster_error* speedster_take_output(speedster_context*, uint32_t index,
+                                                     DLManagedTensorVersioned** out);
 /// Ends a running speedster_run of this context with the kind `cancelled`; no effect on a later one.
 SPEEDSTER_API speedster_error* speedster_cancel(speedster_context*);
 /// JSON: time by original node name, where the vendor can.

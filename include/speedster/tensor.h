@@ -22,8 +22,23 @@ namespace speedster {
 
 /// Element types that cross an interface. The names are numpy's (`name()`), plus bfloat16 and the float8 kinds.
 enum class DType : std::uint8_t {
-  kBool, kInt8, kUInt8, kInt16, kUInt16, kInt32, kUInt32, kInt64, kUInt64,
-  kFloat16, kBFloat16, kFloat32, kFloat64, kFloat8E4M3FN, kFloat8E5M2, kComplex64, kComplex128,
+  kBool,
+  kInt8,
+  kUInt8,
+  kInt16,
+  kUInt16,
+  kInt32,
+  kUInt32,
+  kInt64,
+  kUInt64,
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kFloat8E4M3FN,
+  kFloat8E5M2,
+  kComplex64,
+  kComplex128,
 };
 inline constexpr int kDTypeCount = 17;
 
@@ -81,7 +96,10 @@ inline std::optional<std::int64_t> element_count(std::span<const std::int64_t> s
   bool zero = false;
   for (std::int64_t d : shape) {
     if (d < 0) return std::nullopt;
-    if (d == 0) { zero = true; continue; }
+    if (d == 0) {
+      zero = true;
+      continue;
+    }
     if (count > (std::int64_t{1} << 62) / d) return std::nullopt;
     count *= d;
   }
@@ -108,7 +126,9 @@ struct TensorView {
   std::int64_t count() const { return element_count(shape).value_or(0); }
   std::size_t bytes() const { return static_cast<std::size_t>(count()) * byte_size(dtype); }
   template <typename T>
-  std::span<T> as() const { return {static_cast<T*>(data), static_cast<std::size_t>(count())}; }
+  std::span<T> as() const {
+    return {static_cast<T*>(data), static_cast<std::size_t>(count())};
+  }
 };
 
 /// Owns aligned memory. Movable; `clone()` copies.
@@ -142,9 +162,13 @@ class Tensor {
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
   template <typename T>
-  std::span<T> as() { return {static_cast<T*>(data_.get()), bytes_ / sizeof(T)}; }
+  std::span<T> as() {
+    return {static_cast<T*>(data_.get()), bytes_ / sizeof(T)};
+  }
   template <typename T>
-  std::span<const T> as() const { return {static_cast<const T*>(data_.get()), bytes_ / sizeof(T)}; }
+  std::span<const T> as() const {
+    return {static_cast<const T*>(data_.get()), bytes_ / sizeof(T)};
+  }
   TensorView view() const { return {dtype_, shape_, data_.get()}; }
   Tensor clone() const {
     Tensor t(dtype_, shape_);
@@ -153,7 +177,9 @@ class Tensor {
   }
 
  private:
-  struct Free { void operator()(void* p) const { std::free(p); } };
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
   DType dtype_ = DType::kFloat32;
   Shape shape_;
   std::size_t bytes_ = 0;

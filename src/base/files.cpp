@@ -15,11 +15,19 @@ namespace speedster {
 
 ErrorKind errno_kind(int error_number) {
   switch (error_number) {
-    case ENOENT: case ENOTDIR: return ErrorKind::kNotFound;
-    case EACCES: case EPERM: case EROFS: return ErrorKind::kPermission;
-    case ENOSPC: case EDQUOT: case EFBIG: return ErrorKind::kNoSpace;
+    case ENOENT:
+    case ENOTDIR: return ErrorKind::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS: return ErrorKind::kPermission;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return ErrorKind::kNoSpace;
     case ENOMEM: return ErrorKind::kOutOfMemory;
-    case EISDIR: case ELOOP: case ENAMETOOLONG: case EINVAL: return ErrorKind::kBadInput;
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL: return ErrorKind::kBadInput;
     default: return ErrorKind::kInternal;
   }
 }
@@ -41,7 +49,7 @@ void UniqueFd::reset() {
 Result<UniqueFd> open_for_reading(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, "files", "a readable file", path);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
   if (!S_ISREG(status.st_mode))
     return Error(ErrorKind::kBadInput, "[files] expected a regular file, got " + path.string());
@@ -59,15 +67,17 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> buffer, const fs::pat
 Result<void> write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put >= 0) bytes = bytes.subspan(static_cast<std::size_t>(put));
-    else if (errno != EINTR) return errno_error(errno, "files", "a writable file", path);
+    if (put >= 0)
+      bytes = bytes.subspan(static_cast<std::size_t>(put));
+    else if (errno != EINTR)
+      return errno_error(errno, "files", "a writable file", path);
   }
   return {};
 }
 
 Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
   SPEEDSTER_ASSIGN(UniqueFd fd, open_for_reading(path));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
   if (static_cast<std::uint64_t>(status.st_size) > limit)
     return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes, got " +
@@ -79,7 +89,8 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
     if (got == 0) return content;
     content.append(reinterpret_cast<const char*>(buffer.data()), got);
     if (content.size() > limit)
-      return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes in " + path.string());
+      return Error(ErrorKind::kBadInput,
+                   "[files] expected at most " + std::to_string(limit) + " bytes in " + path.string());
   }
 }
 
@@ -106,14 +117,15 @@ Result<void> make_directories(const fs::path& path) {
 Result<void> copy_file(const fs::path& from, const fs::path& to) {
   // Not std::filesystem's: it reports a full disk as an I/O error.
   SPEEDSTER_ASSIGN(const UniqueFd source, open_for_reading(from));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(source.get(), &status) != 0) return errno_error(errno, "files", "a readable file", from);
   UniqueFd target(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, status.st_mode & 0777));
   if (!target.valid()) return errno_error(errno, "files", "a writable file", to);
   ssize_t moved = 0;
   do moved = ::copy_file_range(source.get(), nullptr, target.get(), nullptr, std::size_t{1} << 30U, 0);
   while (moved > 0 || (moved < 0 && errno == EINTR));
-  Result<void> copied = moved < 0 && errno == ENOSPC ? errno_error(errno, "files", "a writable file", to) : Result<void>();
+  Result<void> copied =
+      moved < 0 && errno == ENOSPC ? errno_error(errno, "files", "a writable file", to) : Result<void>();
   // The rest by hand: another file system, or one that cannot copy by itself. Both descriptors stand where it stopped.
   std::vector<std::byte> buffer(copied.ok() ? std::size_t{1} << 20U : 0);
   while (copied.ok()) {
@@ -171,15 +183,15 @@ Result<std::uint64_t> free_space(const fs::path& path) {
   std::error_code error;
   while (!fs::exists(existing, error) && existing.has_parent_path() && existing != existing.parent_path())
     existing = existing.parent_path();
-  struct statvfs status {};
+  struct statvfs status{};
   if (::statvfs(existing.c_str(), &status) != 0) return errno_error(errno, "files", "a file system", path);
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 
 Result<fs::path> inside(const fs::path& root, std::string_view relative, std::string_view who) {
   auto refuse = [&](std::string_view why) {
-    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a path inside " + root.string() + ", got \"" +
-                                          std::string(relative) + "\" (" + std::string(why) + ")");
+    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a path inside " + root.string() +
+                                          ", got \"" + std::string(relative) + "\" (" + std::string(why) + ")");
   };
   if (relative.empty() || relative.find('\0') != std::string_view::npos) return refuse("empty or with a zero byte");
   const fs::path part(relative);
@@ -218,7 +230,7 @@ TempDir::~TempDir() {
 
 Result<MappedFile> MappedFile::open(const fs::path& path) {
   SPEEDSTER_ASSIGN(UniqueFd fd, open_for_reading(path));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
   MappedFile file;
   file.size_ = static_cast<std::size_t>(status.st_size);
@@ -258,7 +270,8 @@ namespace {
 
 fs::path user_directory(const char* own, const char* xdg, const char* below_home) {
   if (const std::string value = environment(own); !value.empty()) return value;
-  if (const std::string value = environment(xdg); !value.empty() && value.front() == '/') return fs::path(value) / "speedster";
+  if (const std::string value = environment(xdg); !value.empty() && value.front() == '/')
+    return fs::path(value) / "speedster";
   const std::string home = environment("HOME");
   return fs::path(home.empty() ? "/tmp" : home) / below_home / "speedster";
 }

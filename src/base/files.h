@@ -27,7 +27,10 @@ class UniqueFd {
   explicit UniqueFd(int fd) : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    if (this != &other) { reset(); fd_ = std::exchange(other.fd_, -1); }
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
     return *this;
   }
   ~UniqueFd() { reset(); }
@@ -61,8 +64,8 @@ std::uint64_t directory_size(const fs::path& path);
 /// Bytes free for this user where `path` is or would be.
 Result<std::uint64_t> free_space(const fs::path& path);
 
-/// `root / relative` if it stays inside: no absolute path, no "..", no empty or "." component, no symbolic link on the way.
-/// Kind corrupt otherwise. `who` names the stage in the message.
+/// `root / relative` if it stays inside: no absolute path, no "..", no empty or "." component, no symbolic link on the
+/// way. Kind corrupt otherwise. `who` names the stage in the message.
 Result<fs::path> inside(const fs::path& root, std::string_view relative, std::string_view who);
 
 /// A folder that disappears with its owner.

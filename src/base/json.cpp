@@ -39,19 +39,26 @@ Result<Json> parse_json(std::string_view text, std::string_view who) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
-    } else if (c == '"') quoted = true;
-    else if (c == '{' || c == '[') too_deep = too_deep || ++depth > kMaxDepth;
-    else if (c == '}' || c == ']') --depth;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
+    } else if (c == '"')
+      quoted = true;
+    else if (c == '{' || c == '[')
+      too_deep = too_deep || ++depth > kMaxDepth;
+    else if (c == '}' || c == ']')
+      --depth;
   }
   if (too_deep)
-    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected JSON of at most 100 levels, got a deeper one");
+    return Error(ErrorKind::kCorrupt,
+                 "[" + std::string(who) + "] expected JSON of at most 100 levels, got a deeper one");
   Json json = Json::parse(text, watch, /*allow_exceptions=*/false);
   if (json.is_discarded())
     return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected well-formed JSON, got something else");
   if (!duplicate.empty())
-    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected distinct keys, got \"" + duplicate + "\" twice");
+    return Error(ErrorKind::kCorrupt,
+                 "[" + std::string(who) + "] expected distinct keys, got \"" + duplicate + "\" twice");
   return json;
 }
 

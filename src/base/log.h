@@ -14,7 +14,9 @@ class Log {
   using Sink = std::function<void(LogLevel, std::string_view)>;
   Log() = default;
   explicit Log(Sink sink) : sink_(std::move(sink)) {}
-  void write(LogLevel level, std::string_view text) const { if (sink_) sink_(level, text); }
+  void write(LogLevel level, std::string_view text) const {
+    if (sink_) sink_(level, text);
+  }
   void debug(std::string_view text) const { write(LogLevel::kDebug, text); }
   void info(std::string_view text) const { write(LogLevel::kInfo, text); }
   void warning(std::string_view text) const { write(LogLevel::kWarning, text); }

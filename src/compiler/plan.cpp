@@ -10,11 +10,12 @@ namespace {
 struct Row {
   const char* name;
   const char* backend;
-  const char* precision;   ///< in the user's words
-  int order;               ///< lower is tried first: quick to make and likely fast before slow to make
+  const char* precision;  ///< in the user's words
+  int order;              ///< lower is tried first: quick to make and likely fast before slow to make
 };
 
-// The prior: int8 beats half beats fp32 where the hardware has it; nncf takes longest to make. An order, never a filter.
+// The prior: int8 beats half beats fp32 where the hardware has it; nncf takes longest to make. An order, never a
+// filter.
 constexpr Row kRows[] = {
     {"openvino-fp32", "openvino", "fp32", 10},
     {"openvino-static-int8-minmax", "openvino", "static-int8", 20},
@@ -56,13 +57,16 @@ Recipe make(const Row& row, const PlanInput& input) {
     recipe.format = "openvino-ir";
     recipe.techniques = {"NNCF post-training int8"};
   } else if (recipe.requested_precision == "static-int8") {
-    recipe.steps.push_back({"quantize-static", "",
-                            {{"target", recipe.backend}, {"calibration", percentile ? "percentile" : "minmax"},
-                             {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
+    recipe.steps.push_back({"quantize-static",
+                            "",
+                            {{"target", recipe.backend},
+                             {"calibration", percentile ? "percentile" : "minmax"},
+                             {"exclude", nodes},
+                             {"vnni", input.machine.has_vnni()}}});
     recipe.techniques = {std::string("static int8 QDQ (") + (percentile ? "percentile" : "min-max") + ")"};
   } else if (recipe.requested_precision == "dynamic-int8") {
-    recipe.steps.push_back({"quantize-dynamic", "",
-                            {{"target", recipe.backend}, {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
+    recipe.steps.push_back(
+        {"quantize-dynamic", "", {{"target", recipe.backend}, {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
     recipe.techniques = {"dynamic int8 (MatMul)"};
   } else if (recipe.requested_precision == "fp16" || recipe.requested_precision == "bf16") {
     if (recipe.backend == "onnxruntime")
@@ -98,7 +102,8 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
   }
   if (precision == "dynamic-int8") {
     if (!input.model.has("MatMul") && !input.model.has("Gemm")) return "the model has no MatMul or Gemm";
-    if (recipe.backend == "openvino") return "OpenVINO on x86 runs the integer MatMul of a dynamically quantized graph in fp32";
+    if (recipe.backend == "openvino")
+      return "OpenVINO on x86 runs the integer MatMul of a dynamically quantized graph in fp32";
   }
   if (recipe.backend == "openvino" && precision == "bf16" && !input.machine.has_bf16())
     return "this processor has no bf16 instructions (avx512_bf16 or amx_bf16)";
@@ -106,7 +111,8 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
     return "this processor has no fp16 instructions (avx512_fp16); an fp16 hint runs as bf16 or fp32";
   if (recipe.backend == "openvino" && (precision == "bf16" || precision == "fp16") && !input.exclude_nodes.empty())
     return "OpenVINO sets " + precision + " for the whole model, nodes cannot be left out; try without --exclude-nodes";
-  if (recipe.backend == "onnxruntime" && precision == "bf16") return "ONNX Runtime has no bf16 kernels for this processor";
+  if (recipe.backend == "onnxruntime" && precision == "bf16")
+    return "ONNX Runtime has no bf16 kernels for this processor";
   return {};
 }
 
@@ -131,7 +137,8 @@ Result<std::map<std::string, std::string>> session_of(const PlanInput& input, co
   const auto own = input.backends.find(backend);
   for (const auto& [key, value] : input.session) {
     if (!all.empty() && !all.contains(key))
-      return Error(ErrorKind::kUsage, "[plan] expected a session setting of " + join(all, ", ") + ", got \"" + key + "\"");
+      return Error(ErrorKind::kUsage,
+                   "[plan] expected a session setting of " + join(all, ", ") + ", got \"" + key + "\"");
     if (own != input.backends.end() && own->second.options.contains(key)) known[key] = value;
   }
   return known;
@@ -155,7 +162,8 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
       return Error(ErrorKind::kUsage, "[plan] expected a backend of " + join(known, ", ") + ", got \"" + wanted + "\"");
   for (const std::string& wanted : input.wanted_precisions)
     if (std::find(std::begin(kPrecisions), std::end(kPrecisions), wanted) == std::end(kPrecisions))
-      return Error(ErrorKind::kUsage, "[plan] expected a precision of " + join(kPrecisions, ", ") + ", got \"" + wanted + "\"");
+      return Error(ErrorKind::kUsage,
+                   "[plan] expected a precision of " + join(kPrecisions, ", ") + ", got \"" + wanted + "\"");
 
   std::vector<Row> rows(std::begin(kRows), std::end(kRows));
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.order < b.order; });

@@ -16,21 +16,21 @@ namespace speedster::compiler {
 
 /// One compression or conversion step before the backend compiles.
 struct StepSpec {
-  std::string step;                       ///< "quantize-static", "quantize-dynamic", "convert-half", "nncf"
-  std::string toolchain;                  ///< empty = native, inside the worker
+  std::string step;       ///< "quantize-static", "quantize-dynamic", "convert-half", "nncf"
+  std::string toolchain;  ///< empty = native, inside the worker
   Json options = Json::object();
 };
 
 struct Recipe {
-  std::string name;                       ///< unique: "openvino-static-int8-minmax"
+  std::string name;  ///< unique: "openvino-static-int8-minmax"
   std::vector<StepSpec> steps;
   std::string backend;
-  std::string format = "onnx";            ///< what the backend is given after the steps
+  std::string format = "onnx";                 ///< what the backend is given after the steps
   std::map<std::string, std::string> options;  ///< the plug-in's load options
   std::string requested_precision = "fp32";
-  std::vector<std::string> techniques;    ///< for people
-  std::string not_possible;               ///< why it cannot work here, known beforehand; empty = try it
-  bool vendor_defaults = false;           ///< threads stay as the vendor has them
+  std::vector<std::string> techniques;  ///< for people
+  std::string not_possible;             ///< why it cannot work here, known beforehand; empty = try it
+  bool vendor_defaults = false;         ///< threads stay as the vendor has them
 };
 
 /// What is known about the model before anything runs.
@@ -44,37 +44,38 @@ struct ModelFacts {
 /// A backend or toolchain as doctor sees it.
 struct Availability {
   bool usable = false;
-  std::string reason;                     ///< with the command that mends it, where not usable
+  std::string reason;  ///< with the command that mends it, where not usable
   std::string version;
-  std::set<std::string> options;          ///< load options that the backend knows
+  std::set<std::string> options;  ///< load options that the backend knows
 };
 
 struct PlanInput {
   ModelFacts model;
   hardware::Machine machine;
-  std::map<std::string, Availability> backends;    ///< by plug-in name
+  std::map<std::string, Availability> backends;  ///< by plug-in name
   std::map<std::string, Availability> toolchains;
   std::size_t calibration_samples = 0;
   bool random_samples = false;
-  std::vector<std::string> wanted_backends;        ///< empty = all
-  std::vector<std::string> wanted_precisions;      ///< empty = all
-  std::vector<std::string> exclude;                ///< shell patterns on recipe names
+  std::vector<std::string> wanted_backends;    ///< empty = all
+  std::vector<std::string> wanted_precisions;  ///< empty = all
+  std::vector<std::string> exclude;            ///< shell patterns on recipe names
   std::vector<std::string> exclude_nodes;
-  std::map<std::string, std::string> session;      ///< spinning, arena, streams, …: each for the backends that know it
+  std::map<std::string, std::string> session;  ///< spinning, arena, streams, …: each for the backends that know it
 };
 
 /// Recipes in the order in which they are tried: cheap and promising first (the table is in plan.cpp).
 /// Those that cannot work here carry `not_possible`. Kind usage for an unknown backend or precision.
 Result<std::vector<Recipe>> plan(const PlanInput& input);
 
-/// The original of an ONNX file: ONNX Runtime, fp32, all graph optimizations; and the same at the vendor's own defaults.
-/// Session settings apply to the original too, but for the optimization level: it keeps all.
+/// The original of an ONNX file: ONNX Runtime, fp32, all graph optimizations; and the same at the vendor's own
+/// defaults. Session settings apply to the original too, but for the optimization level: it keeps all.
 Recipe original(const std::map<std::string, std::string>& session);
 /// The settings that a backend knows. Kind usage for one that no backend here knows.
 Result<std::map<std::string, std::string>> session_of(const PlanInput& input, const std::string& backend);
 Recipe original_at_defaults();
 
-/// A candidates file: {"original": {…}, "candidates": [{"name", "backend", "options", "steps", "precision", "techniques"}]}.
+/// A candidates file: {"original": {…}, "candidates": [{"name", "backend", "options", "steps", "precision",
+/// "techniques"}]}.
 struct CandidatesFile {
   std::optional<Recipe> original;
   std::vector<Recipe> candidates;

@@ -15,7 +15,7 @@ Error cancelled() { return {ErrorKind::kCancelled, "[calibrate] cancelled"}; }
 }  // namespace
 
 Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
-                         const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
+                                   const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
   if (options.samples.empty())
     return Error(ErrorKind::kUsage,
                  "[calibrate] expected samples to calibrate on, got none; try --data with some more");

@@ -37,6 +37,7 @@ struct CalibratedRanges {
 /// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
 /// Kinds: usage (no samples), bad input (a tensor that was never finite), cancelled, and what `load` and its runs give.
 Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
-                         const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel = {});
+                                   const CalibrateOptions& options, const LoadModel& load,
+                                   const CancelToken& cancel = {});
 
 }  // namespace speedster::compressor

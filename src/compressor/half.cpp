@@ -65,7 +65,12 @@ const std::set<std::string> kAlwaysFloat = {
 class HalfConverter {
  public:
   HalfConverter(OnnxModel& model, Half kind, const std::set<std::string>& keep, const std::vector<std::string>& exclude)
-      : kind_(kind), opset_(model.opset()), keep_(keep), exclude_(exclude), types_(onnx_model::value_types(model)), graph_(model) {}
+      : kind_(kind),
+        opset_(model.opset()),
+        keep_(keep),
+        exclude_(exclude),
+        types_(onnx_model::value_types(model)),
+        graph_(model) {}
 
   Result<QuantizationSummary> run() {
     QuantizationSummary summary;

@@ -105,10 +105,11 @@ Result<QuantizationSummary> quantize_dynamic(onnx_model::OnnxModel& model, const
 
 enum class Half { kFloat16, kBFloat16 };
 /// Weights and activations to 16 bits; inputs and outputs keep their dtype. In fp32 stay: `keep_operators`, operators
-/// of other domains, those with subgraphs, those that `exclude_patterns` match (by node name or operator), and those that
-/// the opset does not define in this type. Weights beyond the largest finite float16 are clamped to it. The summary
-/// counts nodes that now run in 16 bits.
-Result<QuantizationSummary> convert_half(onnx_model::OnnxModel& model, Half kind, const std::set<std::string>& keep_operators,
+/// of other domains, those with subgraphs, those that `exclude_patterns` match (by node name or operator), and those
+/// that the opset does not define in this type. Weights beyond the largest finite float16 are clamped to it. The
+/// summary counts nodes that now run in 16 bits.
+Result<QuantizationSummary> convert_half(onnx_model::OnnxModel& model, Half kind,
+                                         const std::set<std::string>& keep_operators,
                                          const std::vector<std::string>& exclude_patterns = {});
 /// Operators that lose too much range or precision in 16 bits: exponentials, powers, sums, norms.
 const std::set<std::string>& sensitive_operators();

@@ -99,8 +99,8 @@ std::size_t fuse_hard_activations(Graph& graph) {
 
 Result<Simplification> simplify(onnx_model::OnnxModel& model) {
   Simplification result;
-  // Activations first: the sum that begins a lone hard-sigmoid would go into the convolution before it. HardSwish came with
-  // opset 14, to which a model is raised only if it has one.
+  // Activations first: the sum that begins a lone hard-sigmoid would go into the convolution before it. HardSwish came
+  // with opset 14, to which a model is raised only if it has one.
   onnx_model::OnnxModel raised = model.clone();
   if (onnx_model::raise_opset(raised, kHardSwishOpset).ok()) {
     Graph graph(raised);

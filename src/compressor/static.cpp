@@ -89,8 +89,8 @@ class StaticQuantizer {
     return {};
   }
 
-  /// The part of a range that its readers tell apart: HardSwish gives 0 for all below -3, and HardSigmoid is flat on both
-  /// sides, so that steps spent there would be lost (a third of them in a network of hard-swishes).
+  /// The part of a range that its readers tell apart: HardSwish gives 0 for all below -3, and HardSigmoid is flat on
+  /// both sides, so that steps spent there would be lost (a third of them in a network of hard-swishes).
   Range within_use(const std::string& tensor, Range range) const {
     const std::vector<NodeProto*> readers = graph_.consumers(tensor);
     const bool finite = std::isfinite(range.low) && std::isfinite(range.high);  // grid_for refuses the others by name
@@ -101,7 +101,8 @@ class StaticQuantizer {
       if (onnx_model::operator_name(*reader) == "HardSwish") {
         here.low = std::max(range.low, -3.0);
       } else if (onnx_model::operator_name(*reader) == "HardSigmoid") {
-        const double alpha = onnx_model::float_attribute(*reader, "alpha", 0.2), beta = onnx_model::float_attribute(*reader, "beta", 0.5);
+        const double alpha = onnx_model::float_attribute(*reader, "alpha", 0.2),
+                     beta = onnx_model::float_attribute(*reader, "beta", 0.5);
         if (alpha > 0) here = {std::max(range.low, -beta / alpha), std::min(range.high, (1 - beta) / alpha)};
       }
       used = {std::min(used.low, here.low), std::max(used.high, here.high)};

@@ -28,7 +28,8 @@ class SpecTable {
       : specs_(specs.size()), shapes_(specs.size()), typical_(specs.size()), axes_(specs.size()) {
     for (std::size_t i = 0; i < specs.size(); ++i) {
       shapes_[i] = specs[i].shape();
-      for (const speedster::Axis& axis : specs[i].axes) typical_[i].push_back(axis.dynamic() ? axis.opt.value_or(1) : axis.value);
+      for (const speedster::Axis& axis : specs[i].axes)
+        typical_[i].push_back(axis.dynamic() ? axis.opt.value_or(1) : axis.value);
       for (const speedster::Axis& axis : specs[i].axes)
         axes_[i].push_back(axis.name.empty() ? nullptr : axis.name.c_str());
       const auto rank = specs[i].unknown_rank ? -1 : static_cast<std::int32_t>(specs[i].axes.size());

@@ -120,7 +120,8 @@ Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, c
   // What the package asks for and this plug-in does not know is the package's affair: another variant may do.
   const backend::Options own(variant.options.begin(), variant.options.end());
   if (auto known = backend::options_of_scope(*plugin, own, "load"); !known)
-    return std::move(known).error().wrap_as(ErrorKind::kUnsupported, "its options are not all known to this release's plug-in");
+    return std::move(known).error().wrap_as(ErrorKind::kUnsupported,
+                                            "its options are not all known to this release's plug-in");
   Loaded loaded;
   loaded.options = session_options(variant, options, machine_.usable_cores);
   SPEEDSTER_ASSIGN(const backend::Options open_options, backend::options_of_scope(*plugin, loaded.options, "open"));

@@ -35,7 +35,8 @@ Result<Axis> axis_from_json(const Json& json, std::string_view who) {
   if (json.is_number_integer()) {
     axis.value = json.get<std::int64_t>();
     if (axis.value < 0)
-      return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a dimension of at least 0, got " + json.dump());
+      return Error(ErrorKind::kCorrupt,
+                   "[" + std::string(who) + "] expected a dimension of at least 0, got " + json.dump());
     return axis;
   }
   if (!json.is_object())
@@ -46,7 +47,8 @@ Result<Axis> axis_from_json(const Json& json, std::string_view who) {
   for (auto [key, target] : {std::pair{"min", &axis.min}, {"opt", &axis.opt}, {"max", &axis.max}}) {
     if (!json.contains(key)) continue;
     SPEEDSTER_ASSIGN(*target, json_int(json, key, who));
-    if (**target < 0) return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected \"" + key + "\" of at least 0");
+    if (**target < 0)
+      return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected \"" + key + "\" of at least 0");
   }
   return axis;
 }
@@ -54,7 +56,8 @@ Result<Axis> axis_from_json(const Json& json, std::string_view who) {
 Result<std::vector<TensorSpec>> specs_from_json(const Json& json, const char* key, std::string_view who) {
   SPEEDSTER_ASSIGN(const Json* array, json_array(json, key, who));
   if (array->size() > kMaxTensors)
-    return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected at most 1024 tensors, got " + std::to_string(array->size()));
+    return Error(ErrorKind::kCorrupt,
+                 "[" + std::string(who) + "] expected at most 1024 tensors, got " + std::to_string(array->size()));
   std::vector<TensorSpec> specs;
   for (const Json& item : *array) {
     TensorSpec spec;
@@ -67,7 +70,8 @@ Result<std::vector<TensorSpec>> specs_from_json(const Json& json, const char* ke
     if (!spec.unknown_rank) {
       SPEEDSTER_ASSIGN(const Json* shape, json_array(item, "shape", who));
       if (shape->size() > kMaxRank)
-        return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a rank of at most 32, got " + std::to_string(shape->size()));
+        return Error(ErrorKind::kCorrupt,
+                     "[" + std::string(who) + "] expected a rank of at most 32, got " + std::to_string(shape->size()));
       for (const Json& dimension : *shape) {
         SPEEDSTER_ASSIGN(Axis axis, axis_from_json(dimension, who));
         spec.axes.push_back(std::move(axis));

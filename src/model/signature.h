@@ -15,8 +15,8 @@ namespace speedster {
 /// One axis: fixed (`value` >= 0), or dynamic with an optional symbolic name and an optional declared range.
 struct Axis {
   std::int64_t value = -1;
-  std::string name;                         ///< "batch"; empty where the model gives none
-  std::optional<std::int64_t> min, opt, max; ///< declared by the user or seen in the samples
+  std::string name;                           ///< "batch"; empty where the model gives none
+  std::optional<std::int64_t> min, opt, max;  ///< declared by the user or seen in the samples
 
   bool dynamic() const { return value < 0; }
   friend bool operator==(const Axis&, const Axis&) = default;

@@ -41,17 +41,21 @@ class CancelWatch {
 
 Result<void> validate(const OptimizeRequest& request) {
   auto usage = [](std::string message) { return Error(ErrorKind::kUsage, std::move(message)); };
-  if (request.model.empty()) return usage("[optimize] expected a model, got none; try speedster optimize MODEL.onnx --data SAMPLES.npz");
+  if (request.model.empty())
+    return usage("[optimize] expected a model, got none; try speedster optimize MODEL.onnx --data SAMPLES.npz");
   if (!request.metric.empty() && !request.metric_command.empty())
     return usage("[optimize] expected --metric or --metric-command, got both; try one of them");
   if (request.metric_drop && !(*request.metric_drop >= 0))
     return usage("[optimize] expected a --metric-drop of at least 0, got " + std::to_string(*request.metric_drop));
   if (request.metric_confidence && !(*request.metric_confidence > 0.5 && *request.metric_confidence < 1))
-    return usage("[optimize] expected a --metric-confidence between 0.5 and 1, got " + std::to_string(*request.metric_confidence));
+    return usage("[optimize] expected a --metric-confidence between 0.5 and 1, got " +
+                 std::to_string(*request.metric_confidence));
   if (request.time_budget_seconds && !(*request.time_budget_seconds > 0))
     return usage("[optimize] expected a --time-budget above 0, got " + std::to_string(*request.time_budget_seconds));
-  if (request.threads < 0) return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
-  if (request.concurrency < 1) return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
+  if (request.threads < 0)
+    return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
+  if (request.concurrency < 1)
+    return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
   return {};
 }
 
@@ -65,7 +69,8 @@ Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, co
     options.seed = request.seed;
     if (request.data.size() > 7) {
       const auto seed = parse_number<std::uint64_t>(std::string_view(request.data).substr(7));
-      if (!seed) return Error(ErrorKind::kUsage, "[samples] expected random:SEED with a number, got \"" + request.data + "\"");
+      if (!seed)
+        return Error(ErrorKind::kUsage, "[samples] expected random:SEED with a number, got \"" + request.data + "\"");
       options.seed = *seed;
     }
   } else {
@@ -89,13 +94,15 @@ Result<std::string> store_key(const samples::SampleOptions& options, const Signa
     const auto stamp = fs::last_write_time(path, error);
     digest.field(std::to_string(stamp.time_since_epoch().count()));
   };
-  if (options.random) digest.field("random").field(std::to_string(options.seed)).field(std::to_string(options.random_count));
+  if (options.random)
+    digest.field("random").field(std::to_string(options.seed)).field(std::to_string(options.random_count));
   else {
     add_file(options.data);
     std::error_code error;
     if (fs::is_directory(options.data, error)) {
       std::vector<fs::path> files;
-      for (fs::directory_iterator it(options.data, error), end; !error && it != end; it.increment(error)) files.push_back(it->path());
+      for (fs::directory_iterator it(options.data, error), end; !error && it != end; it.increment(error))
+        files.push_back(it->path());
       std::sort(files.begin(), files.end());
       for (const fs::path& file : files) add_file(file);
     }
@@ -108,8 +115,8 @@ Result<std::string> store_key(const samples::SampleOptions& options, const Signa
   return digest.hex();
 }
 
-/// Keeps the stores of the cache within their bound: the least recently used go, and what interrupted searches left. Those
-/// of the last hour may be in use.
+/// Keeps the stores of the cache within their bound: the least recently used go, and what interrupted searches left.
+/// Those of the last hour may be in use.
 void bound_stores(const fs::path& root) {
   using std::chrono::hours;
   std::vector<std::pair<fs::file_time_type, fs::path>> old;
@@ -135,8 +142,8 @@ void bound_stores(const fs::path& root) {
 }
 
 /// The store of these samples, built once and kept in the cache; without a cache in the scratch folder.
-Result<samples::SampleStore> open_store(const samples::SampleOptions& options, const Signature& signature, bool use_cache,
-                                        const fs::path& work, fs::path& directory) {
+Result<samples::SampleStore> open_store(const samples::SampleOptions& options, const Signature& signature,
+                                        bool use_cache, const fs::path& work, fs::path& directory) {
   SPEEDSTER_ASSIGN(const std::string key, store_key(options, signature));
   const fs::path root = use_cache ? cache_directory() / "samples" : work;
   directory = root / key;
@@ -153,8 +160,10 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
   SPEEDSTER_ASSIGN(TempDir building, TempDir::create("building-", root));
   SPEEDSTER_TRY(samples::build_store(options, signature, building.path()));
   fs::rename(building.path(), directory, error);
-  if (!error) building.release();
-  else if (!fs::exists(directory)) return errno_error(error.value(), "samples", "a folder for the samples", directory);
+  if (!error)
+    building.release();
+  else if (!fs::exists(directory))
+    return errno_error(error.value(), "samples", "a folder for the samples", directory);
   return samples::SampleStore::open(directory);
 }
 
@@ -163,15 +172,21 @@ void add_file(Sha256& digest, const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return;
   const auto content = read_file(path, std::uint64_t{4} << 20U);
-  if (content.ok()) digest.field(*content);
-  else digest.field(std::to_string(fs::file_size(path, error))).field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
+  if (content.ok())
+    digest.field(*content);
+  else
+    digest.field(std::to_string(fs::file_size(path, error)))
+        .field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
 }
 
 /// Everything that decides what the search would find out; the budget is not part of it.
 std::string search_key(const search::Session& session) {
   const OptimizeRequest& request = *session.request;
   Sha256 digest;
-  digest.field(SPEEDSTER_VERSION_STRING).field(session.model_digest).field(session.store.digest()).field(session.fingerprint);
+  digest.field(SPEEDSTER_VERSION_STRING)
+      .field(session.model_digest)
+      .field(session.store.digest())
+      .field(session.fingerprint);
   digest.field(request.metric).field(join(request.metric_command, "\n")).field(request.output_name);
   digest.field(std::to_string(request.metric_confidence.value_or(0)));
   // The metric's own script and the vendors that the user chose: editing them asks another question.
@@ -181,7 +196,9 @@ std::string search_key(const search::Session& session) {
     const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
     if (!library.empty()) digest.field(library), add_file(digest, library);
   }
-  digest.field(std::to_string(session.threads)).field(std::to_string(request.concurrency)).field(std::to_string(request.seed));
+  digest.field(std::to_string(session.threads))
+      .field(std::to_string(request.concurrency))
+      .field(std::to_string(request.seed));
   digest.field(to_text(to_json(session.signature)));
   for (const auto& [key, value] : request.session) digest.field(key).field(value);
   for (const toolchain::Row& row : toolchain::list())
@@ -200,8 +217,9 @@ Error with_how_to_write(Error error, const Signature& signature) {
   const bool about_samples = error.kind() == ErrorKind::kBadInput || error.kind() == ErrorKind::kNotFound;
   const std::string said = error.full_message();
   if (!about_samples || said.find("import numpy") != std::string::npos) return error;
-  return {error.kind(), (said.starts_with("[samples]") ? said : "[samples] expected samples that can be read: " + said) + "; " +
-                            samples::how_to_write(signature)};
+  return {error.kind(),
+          (said.starts_with("[samples]") ? said : "[samples] expected samples that can be read: " + said) + "; " +
+              samples::how_to_write(signature)};
 }
 
 class Optimization {
@@ -226,7 +244,9 @@ class Optimization {
     session_.request = &request_;
     session_.started = session_.stage_started = now_seconds();
     if (request_.time_budget_seconds) session_.total = session_.deadline = Deadline::in(*request_.time_budget_seconds);
-    if (request_.log) session_.log = Log([this](LogLevel level, std::string_view text) { request_.log(static_cast<int>(level), std::string(text)); });
+    if (request_.log)
+      session_.log = Log(
+          [this](LogLevel level, std::string_view text) { request_.log(static_cast<int>(level), std::string(text)); });
     watch_.emplace(request_.cancel, session_.cancel);
   }
 
@@ -241,7 +261,8 @@ class Optimization {
     if (!request_.output_name.empty() && session_.signature.output(request_.output_name) == nullptr) {
       std::vector<std::string> names;
       for (const TensorSpec& output : session_.signature.outputs) names.push_back(output.name);
-      return Error(ErrorKind::kUsage, "[optimize] expected an output of " + join(names, ", ") + ", got --output " + request_.output_name);
+      return Error(ErrorKind::kUsage,
+                   "[optimize] expected an output of " + join(names, ", ") + ", got --output " + request_.output_name);
     }
     return {};
   }
@@ -273,8 +294,10 @@ class Optimization {
     session_.machine = hardware::probe();
     session_.fingerprint = hardware::fingerprint(session_.machine);
     session_.threads = request_.threads > 0 ? request_.threads : session_.machine.usable_cores;
-    session_.workers = std::clamp(session_.machine.usable_cores / 2, 1, 4);  // what is checked meanwhile needs the other half
-    session_.limits.memory_bytes = request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
+    session_.workers =
+        std::clamp(session_.machine.usable_cores / 2, 1, 4);  // what is checked meanwhile needs the other half
+    session_.limits.memory_bytes =
+        request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
     SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
     SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
     const fs::path root = request_.use_cache ? cache_directory() : session_.work;
@@ -313,7 +336,8 @@ Result<Report> optimize(const OptimizeRequest& request) {
   try {
     return Optimization(request).run();
   } catch (const std::bad_alloc&) {
-    return Error(ErrorKind::kOutOfMemory, "[optimize] expected enough memory, got none; try fewer threads or a smaller batch");
+    return Error(ErrorKind::kOutOfMemory,
+                 "[optimize] expected enough memory, got none; try fewer threads or a smaller batch");
   } catch (const std::exception& exception) {
     return Error(ErrorKind::kInternal, std::string("[optimize] expected no exception, got ") + exception.what());
   }

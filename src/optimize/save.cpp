@@ -71,10 +71,15 @@ class Payloads {
 
 /// `sample_l2`: the largest relative L2 of a sample, for what `verify` accepts.
 Json measured(const search::Session& session, const CandidateRow& row, double sample_l2) {
-  return {{"fingerprint", session.fingerprint}, {"processor", session.machine.model}, {"codename", session.machine.codename},
-          {"latency_seconds", figure(row.latency_median)}, {"speedup", figure(row.speedup)}, {"drop", figure(row.drop)},
+  return {{"fingerprint", session.fingerprint},
+          {"processor", session.machine.model},
+          {"codename", session.machine.codename},
+          {"latency_seconds", figure(row.latency_median)},
+          {"speedup", figure(row.speedup)},
+          {"drop", figure(row.drop)},
           {"sample_relative_l2", json_from_number(sample_l2)},
-          {"peak_memory_bytes", row.peak_memory_bytes}, {"threads", row.threads}};
+          {"peak_memory_bytes", row.peak_memory_bytes},
+          {"threads", row.threads}};
 }
 
 Result<void> add_samples(package::PackageWriter& writer, const search::Session& session, search::Outcome& outcome,
@@ -85,9 +90,10 @@ Result<void> add_samples(package::PackageWriter& writer, const search::Session& 
     package::SampleToPack sample;
     SPEEDSTER_ASSIGN(const auto inputs, session.store.sample(expected.sample));
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      sample.inputs.push_back({session.signature.inputs[i].name,
-                               Tensor::from<std::byte>(inputs[i].dtype, Shape(inputs[i].shape.begin(), inputs[i].shape.end()),
-                                                       {static_cast<const std::byte*>(inputs[i].data), inputs[i].bytes()})});
+      sample.inputs.push_back(
+          {session.signature.inputs[i].name,
+           Tensor::from<std::byte>(inputs[i].dtype, Shape(inputs[i].shape.begin(), inputs[i].shape.end()),
+                                   {static_cast<const std::byte*>(inputs[i].data), inputs[i].bytes()})});
     for (std::size_t i = 0; i < expected.outputs.size(); ++i)
       sample.outputs.push_back({session.signature.outputs[i].name, std::move(expected.outputs[i])});
     samples.push_back(std::move(sample));
@@ -103,7 +109,8 @@ Result<void> add_samples(package::PackageWriter& writer, const search::Session& 
 Result<void> save(search::Session& session, search::Outcome& outcome) {
   std::uint64_t expected_bytes = outcome.original.row.model_bytes + (std::uint64_t{16} << 20U);
   for (const std::size_t index : outcome.variants) expected_bytes += outcome.candidates[index].row.model_bytes;
-  SPEEDSTER_ASSIGN(package::PackageWriter writer, package::PackageWriter::create(session.request->output, expected_bytes));
+  SPEEDSTER_ASSIGN(package::PackageWriter writer,
+                   package::PackageWriter::create(session.request->output, expected_bytes));
   Payloads payloads(writer);
 
   package::Manifest manifest;
@@ -119,7 +126,8 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
     entry.variants.push_back(std::move(variant));
     return {};
   };
-  for (const std::size_t index : outcome.variants) SPEEDSTER_TRY(add(outcome.candidates[index], outcome.candidates[index].row));
+  for (const std::size_t index : outcome.variants)
+    SPEEDSTER_TRY(add(outcome.candidates[index], outcome.candidates[index].row));
   SPEEDSTER_TRY(add(outcome.original, outcome.report.original));
   SPEEDSTER_TRY(add_samples(writer, session, outcome, entry));
   manifest.entries["main"] = std::move(entry);

@@ -4,8 +4,8 @@
 
 namespace speedster::saving {
 
-/// Variants in order: the winner, other confirmed ones that need less of a machine, the original last. Sets the report's
-/// package and manifest digest; the report itself is in the package too.
+/// Variants in order: the winner, other confirmed ones that need less of a machine, the original last. Sets the
+/// report's package and manifest digest; the report itself is in the package too.
 Result<void> save(search::Session& session, search::Outcome& outcome);
 
 }  // namespace speedster::saving

@@ -74,8 +74,10 @@ std::string warnings(const Report& report) {
         "The machine was busy: {} of {} rounds were dropped. Repeat the search on an idle machine for exact figures.",
         report.dropped_rounds, report.rounds + report.dropped_rounds));
   for (const CornerRow& corner : report.corners)
-    if (corner.slower) warn("At " + corner.name + " the winner is slower than the original (see Shapes).");
-    else if (!corner.error.empty()) warn("At " + corner.name + ": " + corner.error);
+    if (corner.slower)
+      warn("At " + corner.name + " the winner is slower than the original (see Shapes).");
+    else if (!corner.error.empty())
+      warn("At " + corner.name + ": " + corner.error);
   const CandidateRow& best = report::winner_or_original(report);
   if (&best != &report.original && !best.drop_note.empty()) warn("The winner's drop: " + best.drop_note + ".");
   if (report.samples_random)

@@ -269,7 +269,8 @@ class Table {
                 true);
     for (const std::string& note : report_.notes) paragraph("· ", note);
     for (const CandidateRow& row : report_.candidates)
-      if (row.fate == CandidateFate::kFailed && !row.job_directory.empty()) paragraph("· ", row.name + " failed; it is repeated by " + row.job_directory + "/repro.sh");
+      if (row.fate == CandidateFate::kFailed && !row.job_directory.empty())
+        paragraph("· ", row.name + " failed; it is repeated by " + row.job_directory + "/repro.sh");
     if (report_.accept_candidate && *report_.accept_candidate < report_.candidates.size()) {
       const CandidateRow& row = report_.candidates[*report_.accept_candidate];
       const auto speedup = report::shown_speedup(report_, row);

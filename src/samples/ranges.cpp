@@ -38,12 +38,14 @@ Result<void> check_axes(const Signature& signature, const SampleOptions& options
       if (axis.dynamic() && !axis.name.empty()) known.insert(axis.name);
   for (const auto& [name, range] : options.axes) {
     if (!known.contains(name))
-      return Error(ErrorKind::kUsage, "[samples] expected --axis with a dynamic axis of the inputs (" +
-                                          (known.empty() ? std::string("there is none with a name") : join(known, ", ")) + "), got \"" +
-                                          name + "\"");
+      return Error(ErrorKind::kUsage,
+                   "[samples] expected --axis with a dynamic axis of the inputs (" +
+                       (known.empty() ? std::string("there is none with a name") : join(known, ", ")) + "), got \"" +
+                       name + "\"");
     if (range.min < 1 || range.min > range.opt || range.opt > range.max)
-      return Error(ErrorKind::kUsage, "[samples] expected --axis " + name + "=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got " +
-                                          std::to_string(range.min) + ":" + std::to_string(range.opt) + ":" + std::to_string(range.max));
+      return Error(ErrorKind::kUsage, "[samples] expected --axis " + name +
+                                          "=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got " + std::to_string(range.min) +
+                                          ":" + std::to_string(range.opt) + ":" + std::to_string(range.max));
   }
   return {};
 }

@@ -28,7 +28,7 @@ struct SampleOptions {
     std::int64_t min = 1, opt = 1, max = 1;
   };
   std::map<std::string, AxisRange> axes;  ///< --axis NAME=MIN:OPT:MAX: what a dynamic axis may be, by its symbolic name
-  std::filesystem::path labels;         ///< npy, or text with a line a sample; empty = none
+  std::filesystem::path labels;           ///< npy, or text with a line a sample; empty = none
 };
 
 /// Read-only, memory-mapped; any number of processes open the same folder.
@@ -73,7 +73,8 @@ Result<SampleStore> build_store(const SampleOptions& options, const Signature& s
 /// The part of an error message that shows the inputs and the numpy lines.
 std::string how_to_write(const Signature& signature);
 
-/// The signature with each dynamic axis's min, opt and max as the samples, --shapes and --axis have them. Kind usage for an
+/// The signature with each dynamic axis's min, opt and max as the samples, --shapes and --axis have them. Kind usage
+/// for an
 /// --axis that no input has or that is in no order.
 Result<Signature> with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
 

@@ -8,8 +8,9 @@ namespace {
 
 constexpr double kProbeSeconds = 60;
 
-compiler::Availability probe_one(job::Supervisor& supervisor, const std::string& name, const std::filesystem::path& work,
-                                 const Deadline& deadline, const CancelToken& cancel) {
+compiler::Availability probe_one(job::Supervisor& supervisor, const std::string& name,
+                                 const std::filesystem::path& work, const Deadline& deadline,
+                                 const CancelToken& cancel) {
   job::Command command;
   command.argv = {supervisor.worker().string(), "serve"};
   command.directory = work / ("probe-" + name);
@@ -26,7 +27,8 @@ compiler::Availability probe_one(job::Supervisor& supervisor, const std::string&
   availability.usable = probe.value("usable", false);
   availability.version = probe.value("version", std::string());
   availability.reason = probe.value("reason", std::string());
-  if (const auto options = json_strings(probe, "load_options", "probe"); options.ok()) availability.options.insert(options->begin(), options->end());
+  if (const auto options = json_strings(probe, "load_options", "probe"); options.ok())
+    availability.options.insert(options->begin(), options->end());
   const std::string remedy = probe.value("remedy", std::string());
   if (!availability.usable && !remedy.empty()) availability.reason += "; try " + remedy;
   return availability;
@@ -34,10 +36,12 @@ compiler::Availability probe_one(job::Supervisor& supervisor, const std::string&
 
 }  // namespace
 
-std::map<std::string, compiler::Availability> probe_backends(job::Supervisor& supervisor, const std::filesystem::path& work,
+std::map<std::string, compiler::Availability> probe_backends(job::Supervisor& supervisor,
+                                                             const std::filesystem::path& work,
                                                              const Deadline& deadline, const CancelToken& cancel) {
   std::map<std::string, compiler::Availability> found;
-  for (const std::string& name : backend::list_plugins()) found[name] = probe_one(supervisor, name, work, deadline, cancel);
+  for (const std::string& name : backend::list_plugins())
+    found[name] = probe_one(supervisor, name, work, deadline, cancel);
   return found;
 }
 

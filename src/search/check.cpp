@@ -15,7 +15,8 @@ namespace {
 
 // The original's outputs up to this much stay on disk for the next candidate's check, and so much is read at once.
 constexpr std::uint64_t kKeptBytes = std::uint64_t{4} << 30U, kReadBytes = std::uint64_t{24} << 20U;
-// Under a time budget: the part of a stage's time that one candidate's check may take, and the least samples that say anything.
+// Under a time budget: the part of a stage's time that one candidate's check may take, and the least samples that say
+// anything.
 constexpr double kCheckShare = 0.35, kJudgeShare = 0.8, kShareBesideAProgram = 0.5;
 constexpr std::size_t kLeastSamples = 16;
 // Samples asked for at once; the child returns fewer where their outputs do not fit in the slot.
@@ -39,7 +40,8 @@ Result<T> as_vendors(Result<T> result) {
   if (result.ok()) return result;
   const ErrorKind kind = result.error().kind();
   if (kind != ErrorKind::kBadInput && kind != ErrorKind::kUsage) return result;
-  return std::move(result).error().wrap_as(ErrorKind::kVendor, "[check] expected the vendor to take the candidate's graph");
+  return std::move(result).error().wrap_as(ErrorKind::kVendor,
+                                           "[check] expected the vendor to take the candidate's graph");
 }
 
 /// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
@@ -52,14 +54,15 @@ Result<void> check_shapes(const Signature& signature, const Outputs& wants, cons
       fits = got[i].shape[axis] == wants[i].shape[axis] || !fixed;
     }
     if (!fits)
-      return Error(ErrorKind::kVendor, "[check] expected [" + to_string(wants[i].shape) + "] as output \"" + signature.outputs[i].name +
-                                           "\", got [" + to_string(got[i].shape) + "]");
+      return Error(ErrorKind::kVendor, "[check] expected [" + to_string(wants[i].shape) + "] as output \"" +
+                                           signature.outputs[i].name + "\", got [" + to_string(got[i].shape) + "]");
   }
   return {};
 }
 
 /// The user's program, where one judges; it sees the outputs of several runs of samples, so that there is an interval.
-Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate, const CheckPart& part,
+Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate,
+                                                                const CheckPart& part,
                                                                 const std::vector<std::string>& outputs) {
   std::optional<accuracy::ExternalMetric> none;
   if (session.request->metric_command.empty()) return none;
@@ -69,7 +72,8 @@ Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& s
   if (!session.request->labels.empty()) options.labels = fs::absolute(session.request->labels, error);
   options.directory = session.work / (candidate.recipe.name + "-" + part.purpose + "-metric");
   SPEEDSTER_TRY(make_directories(options.directory));
-  SPEEDSTER_ASSIGN(accuracy::ExternalMetric metric, accuracy::ExternalMetric::create(std::move(options), outputs, run_in_child(session)));
+  SPEEDSTER_ASSIGN(accuracy::ExternalMetric metric,
+                   accuracy::ExternalMetric::create(std::move(options), outputs, run_in_child(session)));
   return std::optional<accuracy::ExternalMetric>(std::move(metric));
 }
 
@@ -107,8 +111,10 @@ void OriginalOutputs::keep(std::size_t sample, const Outputs& outputs) {
   std::vector<Place> places;
   for (const TensorView& tensor : outputs) {
     places.push_back({tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()), file_bytes_, tensor.bytes()});
-    if (!write_all(file_.get(), {static_cast<const std::byte*>(tensor.data), tensor.bytes()}, "original-outputs").ok()) {
-      file_limit_ = file_bytes_ = 0;  // a full disk: what follows is computed again, and what is there is not found any more
+    if (!write_all(file_.get(), {static_cast<const std::byte*>(tensor.data), tensor.bytes()}, "original-outputs")
+             .ok()) {
+      file_limit_ = file_bytes_ =
+          0;  // a full disk: what follows is computed again, and what is there is not found any more
       kept_.clear();
       return;
     }
@@ -151,16 +157,17 @@ Result<void> OriginalOutputs::check_finite(std::span<const std::size_t> samples)
   SPEEDSTER_ASSIGN(auto outputs, get(samples.first(1)));
   for (std::size_t i = 0; i < outputs.front().size(); ++i)
     if (all_nan(outputs.front()[i]))
-      return Error(ErrorKind::kBadInput, "[original] expected numbers in output \"" + session_->signature.outputs[i].name +
-                                             "\", got NaN everywhere on sample " + std::to_string(samples[0]) +
+      return Error(ErrorKind::kBadInput, "[original] expected numbers in output \"" +
+                                             session_->signature.outputs[i].name + "\", got NaN everywhere on sample " +
+                                             std::to_string(samples[0]) +
                                              "; try samples like those that the model was trained on");
   return {};
 }
 
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part) {
   SPEEDSTER_ASSIGN(ServedPackage child,
-                   as_vendors(ServedPackage::start(*session.supervisor, session.serve_spec(candidate, part.purpose), session.deadline,
-                                                   session.cancel)));
+                   as_vendors(ServedPackage::start(*session.supervisor, session.serve_spec(candidate, part.purpose),
+                                                   session.deadline, session.cancel)));
   note_info(session, candidate, child.info());
   candidate.row.load_seconds = child.load_seconds();
   std::vector<std::string> names;
@@ -168,7 +175,8 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   accuracy::DropAccumulator accumulator(*session.metric, names, session.request->output_name);
   SPEEDSTER_ASSIGN(std::optional<accuracy::ExternalMetric> external, external_metric(session, candidate, part, names));
 
-  const bool limited = session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
+  const bool limited =
+      session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
   std::size_t done = 0;
   std::size_t next_look = 16;
   const bool timed = session.deadline.limited();

@@ -31,7 +31,8 @@ TimingContext timing_of(const Session& session) {
   context.deadline = session.deadline;
   // Several real samples, but not so many that copying them in costs more than timing them.
   const auto& pool = session.split.search;
-  for (std::size_t i = 0; i < std::min<std::size_t>(pool.size(), 16); ++i) context.samples.push_back(pool[i * pool.size() / 16 % pool.size()]);
+  for (std::size_t i = 0; i < std::min<std::size_t>(pool.size(), 16); ++i)
+    context.samples.push_back(pool[i * pool.size() / 16 % pool.size()]);
   return context;
 }
 
@@ -51,10 +52,17 @@ measure::Entrant entrant_of(const Session& session, const Candidate& candidate, 
 Json race_to_json(const measure::RaceResult& result) {
   Json rows = Json::object();
   for (const measure::RaceRow& row : result.rows)
-    rows[row.name] = {{"fate", static_cast<int>(row.fate)}, {"reason", row.reason}, {"estimate", row.estimate},
+    rows[row.name] = {{"fate", static_cast<int>(row.fate)},
+                      {"reason", row.reason},
+                      {"estimate", row.estimate},
                       {"load_seconds", row.load_seconds}};
-  return {{"rows", rows}, {"rounds", result.rounds}, {"dropped_rounds", result.dropped_rounds}, {"noise_floor", result.noise_floor},
-          {"original_seconds", result.original_seconds}, {"original_load_seconds", result.original_load_seconds}, {"busy", result.busy}};
+  return {{"rows", rows},
+          {"rounds", result.rounds},
+          {"dropped_rounds", result.dropped_rounds},
+          {"noise_floor", result.noise_floor},
+          {"original_seconds", result.original_seconds},
+          {"original_load_seconds", result.original_load_seconds},
+          {"busy", result.busy}};
 }
 
 measure::RaceResult race_from_json(const Json& json) {
@@ -86,7 +94,8 @@ std::string subject_of(const std::string& kind, const Candidate& original, const
 
 measure::RaceResult not_reached(const std::vector<std::string>& digests) {
   measure::RaceResult none;
-  for (const std::string& digest : digests) none.rows.push_back({digest, measure::RaceFate::kNotReached, "time", {}, 0, 0});
+  for (const std::string& digest : digests)
+    none.rows.push_back({digest, measure::RaceFate::kNotReached, "time", {}, 0, 0});
   return none;
 }
 
@@ -94,7 +103,9 @@ measure::RaceResult not_reached(const std::vector<std::string>& digests) {
 void note_best(Session& session, const measure::RaceResult& race) {
   const measure::RaceRow* best = nullptr;
   for (const measure::RaceRow& row : race.rows)
-    if (row.estimate > 0 && row.fate != measure::RaceFate::kFailed && (best == nullptr || row.estimate < best->estimate)) best = &row;
+    if (row.estimate > 0 && row.fate != measure::RaceFate::kFailed &&
+        (best == nullptr || row.estimate < best->estimate))
+      best = &row;
   if (best == nullptr || race.original_seconds <= 0 || best->estimate >= race.original_seconds) return;
   const auto name = session.names.find(best->name);
   session.progress.best = name == session.names.end() ? "" : name->second;
@@ -111,14 +122,16 @@ Result<measure::RaceResult> race_or_recall(Session& session, const std::string& 
   if (const auto known = session.journal->find("race", subject)) return race_from_json(*known);
   if (session.stopping()) return not_reached(digests);
   auto told = now_seconds();
-  auto raced = measure::race(entrant_of(session, original, "race"), std::move(entrants), policy, machine_foreign_share(session.machine.cores),
-                             deadline, session.cancel, [&](const measure::RaceResult& now) {
+  auto raced = measure::race(entrant_of(session, original, "race"), std::move(entrants), policy,
+                             machine_foreign_share(session.machine.cores), deadline, session.cancel,
+                             [&](const measure::RaceResult& now) {
                                if (kind == "contenders") note_best(session, now);
                                if (now_seconds() - told < 0.5) return;
                                told = now_seconds();
                                session.tell();
                              });
-  if (!raced.ok() && raced.error().kind() == ErrorKind::kTimeout) return not_reached(digests);  // no room for two loads of the original
+  if (!raced.ok() && raced.error().kind() == ErrorKind::kTimeout)
+    return not_reached(digests);  // no room for two loads of the original
   if (!raced.ok()) return raced;
   // What the end of the time cut short, or who failed this once, is not the last word.
   const bool whole = !raced->cut && std::ranges::none_of(raced->rows, [](const measure::RaceRow& row) {
@@ -135,11 +148,14 @@ void apply(const measure::RaceRow& row, Candidate& candidate, bool excluded, boo
     case measure::RaceFate::kFailed:
       retire(candidate, CandidateFate::kFailed, row.error ? row.error->full_message() : row.reason);
       break;
-    case measure::RaceFate::kSlower: case measure::RaceFate::kFarSlower:
+    case measure::RaceFate::kSlower:
+    case measure::RaceFate::kFarSlower:
       if (!excluded) retire(candidate, CandidateFate::kSlower, row.reason);
       break;
     case measure::RaceFate::kNotReached:
-      if (!excluded) retire(candidate, CandidateFate::kNotTried, cancelled ? "cancelled" : "time: the budget ended before it was timed");
+      if (!excluded)
+        retire(candidate, CandidateFate::kNotTried,
+               cancelled ? "cancelled" : "time: the budget ended before it was timed");
       break;
     case measure::RaceFate::kFinalist: break;
   }
@@ -159,18 +175,21 @@ void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate&
   out.speedup = Figure{row.speedup.value, row.speedup.low, row.speedup.high};
   if (!row.calls.empty()) {
     out.latency_p90 = measure::percentile(row.calls, 0.90);
-    if (const auto interval = measure::percentile_interval(row.calls, 0.90)) out.latency_p90_interval = {interval->low, interval->high};
+    if (const auto interval = measure::percentile_interval(row.calls, 0.90))
+      out.latency_p90_interval = {interval->low, interval->high};
   }
   const double per_second = batch * session.request->concurrency;
   if (row.latency.value > 0 && row.latency.low > 0)
-    out.throughput = Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
+    out.throughput =
+        Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
   if (!row.load_seconds.empty()) out.load_seconds = measure::median(row.load_seconds);
   out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
 }
 
 /// Timings that are recalled come without the children that had a peak.
 Result<void> remember_peak(Session& session, Candidate& candidate) {
-  if (candidate.notes->peak_memory > 0) return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
+  if (candidate.notes->peak_memory > 0)
+    return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
   if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
     candidate.notes->peak_memory = known->get<std::uint64_t>();
   return {};
@@ -186,22 +205,27 @@ double batch_size(const Session& session) {
 
 /// p99 of a closed loop of single calls, where it does not take too long.
 Result<void> add_tail(Session& session, Candidate& candidate) {
-  if (!candidate.row.latency_median || candidate.row.latency_median->value * kTailCalls > kTailSeconds || session.stopping()) return {};
+  if (!candidate.row.latency_median || candidate.row.latency_median->value * kTailCalls > kTailSeconds ||
+      session.stopping())
+    return {};
   std::vector<double> calls;
   if (const auto known = session.journal->find("tail", candidate.digest)) {
     calls = known->get<std::vector<double>>();
   } else {
     const TimingContext context = timing_of(session);
-    SPEEDSTER_ASSIGN(ServedPackage child, ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"),
-                                                               session.deadline, session.cancel));
+    SPEEDSTER_ASSIGN(ServedPackage child,
+                     ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"), session.deadline,
+                                          session.cancel));
     child.watch_memory(false);
     SPEEDSTER_ASSIGN(calls, child.tail(kTailCalls, context.samples, session.deadline, session.cancel));
     SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
   }
   candidate.row.latency_p90 = measure::percentile(calls, 0.90);
-  if (const auto interval = measure::percentile_interval(calls, 0.90)) candidate.row.latency_p90_interval = {interval->low, interval->high};
+  if (const auto interval = measure::percentile_interval(calls, 0.90))
+    candidate.row.latency_p90_interval = {interval->low, interval->high};
   if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = *p99;
-  if (const auto interval = measure::percentile_interval(calls, 0.99)) candidate.row.latency_p99_interval = {interval->low, interval->high};
+  if (const auto interval = measure::percentile_interval(calls, 0.99))
+    candidate.row.latency_p99_interval = {interval->low, interval->high};
   return {};
 }
 
@@ -232,7 +256,9 @@ void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
       row.fate = CandidateFate::kWinner;
       // Two loads may be enough for the choice and too few for a narrow interval.
       if (!faster) contest.confirmation->undecided = true;
-      row.reason = times + (!faster ? ", with few loads: the printed interval reaches below 1" : contest.confirmation->undecided ? ", the fastest estimate; not separated from others" : "");
+      row.reason = times + (!faster                           ? ", with few loads: the printed interval reaches below 1"
+                            : contest.confirmation->undecided ? ", the fastest estimate; not separated from others"
+                                                              : "");
     } else if (!faster) {
       row.fate = CandidateFate::kSlowerThanOriginal;
       row.reason = times + "; not faster with confidence";
@@ -250,8 +276,8 @@ void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
 }
 
 /// What a deadline of the race must leave: two loads of each finalist that it may have, and of the original.
-double confirm_reserve(const measure::Policy& policy, const Candidate& original, const std::vector<Candidate>& candidates,
-                       const std::vector<std::size_t>& contenders) {
+double confirm_reserve(const measure::Policy& policy, const Candidate& original,
+                       const std::vector<Candidate>& candidates, const std::vector<std::size_t>& contenders) {
   const auto cost_of = [&](const Candidate& candidate) {
     const double rough = candidate.rough_seconds > 0 ? candidate.rough_seconds : original.rough_seconds;
     const double call = candidate.row.race_latency.value_or(rough);
@@ -260,22 +286,25 @@ double confirm_reserve(const measure::Policy& policy, const Candidate& original,
   std::vector<measure::Cost> finalists;
   for (const std::size_t index : contenders) finalists.push_back(cost_of(candidates[index]));
   std::ranges::sort(finalists, {}, &measure::Cost::call_seconds);
-  if (finalists.size() > static_cast<std::size_t>(policy.finalists)) finalists.resize(static_cast<std::size_t>(policy.finalists));
+  if (finalists.size() > static_cast<std::size_t>(policy.finalists))
+    finalists.resize(static_cast<std::size_t>(policy.finalists));
   return measure::expected_confirm_seconds(policy, cost_of(original), finalists, 2);
 }
 
 }  // namespace
 
-Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded,
-                           const Deadline& confirm_end) {
+Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, const std::vector<std::size_t>& contenders,
+                           const std::vector<std::size_t>& excluded, const Deadline& confirm_end) {
   Contest contest;
   const measure::Policy policy = policy_of(session);
   // With so little time a race of as many as are confirmed anyway would only take the confirmation's part of it.
-  if (session.total.limited() && session.total.left() < kShortSeconds && contenders.size() <= static_cast<std::size_t>(policy.finalists) &&
-      !contenders.empty()) {
+  if (session.total.limited() && session.total.left() < kShortSeconds &&
+      contenders.size() <= static_cast<std::size_t>(policy.finalists) && !contenders.empty()) {
     contest.finalists = contenders;
-    contest.note = "the time budget left no room for a race: ONNX Runtime's own defaults were not timed, speed-ups are against all its optimizations";
+    contest.note =
+        "the time budget left no room for a race: ONNX Runtime's own defaults were not timed, speed-ups are against "
+        "all its optimizations";
     return contest;
   }
   for (const Candidate& candidate : candidates) session.names[candidate.digest] = candidate.recipe.name;
@@ -287,7 +316,8 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
   if (with_defaults) entrants.push_back(entrant_of(session, defaults, "race"));
   measure::Policy with_place = policy;
   if (with_defaults) ++with_place.finalists;  // the original's other settings take no candidate's place
-  SPEEDSTER_ASSIGN(contest.race, race_or_recall(session, "contenders", original, std::move(entrants), with_place, deadline));
+  SPEEDSTER_ASSIGN(contest.race,
+                   race_or_recall(session, "contenders", original, std::move(entrants), with_place, deadline));
   if (contest.race.original_seconds > 0) {
     original.row.race_latency = contest.race.original_seconds;
     original.row.load_seconds = contest.race.original_load_seconds;
@@ -309,7 +339,8 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
   });
   if (contest.finalists.size() > static_cast<std::size_t>(policy.finalists)) {
     for (std::size_t i = static_cast<std::size_t>(policy.finalists); i < contest.finalists.size(); ++i)
-      retire(candidates[contest.finalists[i]], CandidateFate::kSlower, "not among the fastest " + std::to_string(policy.finalists) + " of the race");
+      retire(candidates[contest.finalists[i]], CandidateFate::kSlower,
+             "not among the fastest " + std::to_string(policy.finalists) + " of the race");
     contest.finalists.resize(static_cast<std::size_t>(policy.finalists));
   }
 
@@ -324,7 +355,8 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
       if (!session.stopping()) return std::move(prices).error();
     } else {
       double best = contest.race.original_seconds;
-      for (const std::size_t index : contest.finalists) best = std::min(best, candidates[index].row.race_latency.value_or(best));
+      for (const std::size_t index : contest.finalists)
+        best = std::min(best, candidates[index].row.race_latency.value_or(best));
       for (const std::size_t index : excluded) {
         const auto* row = row_of(*prices, candidates[index].digest);
         if (row == nullptr) continue;
@@ -338,8 +370,8 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
   return contest;
 }
 
-Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           Contest& contest) {
+Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, Contest& contest) {
   const measure::Policy policy = policy_of(session);
   Candidate& baseline = contest.baseline_is_defaults ? defaults : original;
   std::vector<std::size_t> all = contest.finalists;
@@ -355,10 +387,12 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   const auto not_confirmed = [&]() -> Result<void> {
     for (const std::size_t index : contest.finalists)
       retire(candidates[index], CandidateFate::kNotTried,
-             session.cancel.cancelled() ? "cancelled before it was confirmed" : "time: the budget had no room to confirm it");
+             session.cancel.cancelled() ? "cancelled before it was confirmed"
+                                        : "time: the budget had no room to confirm it");
     return {};
   };
-  if (const auto known = session.journal->find("confirm", subject)) contest.confirmation = confirmation_from_json(*known);
+  if (const auto known = session.journal->find("confirm", subject))
+    contest.confirmation = confirmation_from_json(*known);
   if (!contest.confirmation) {
     if (session.stopping()) return not_confirmed();
     auto told = now_seconds();
@@ -385,13 +419,15 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
       if (row.name == digest) rows.push_back(row);
   rows.push_back(contest.confirmation->rows.back());
   if (rows.size() != all.size() + 1)
-    return Error(ErrorKind::kInternal, "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
+    return Error(ErrorKind::kInternal,
+                 "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
   contest.confirmation->rows = std::move(rows);
 
   SPEEDSTER_TRY(remember_peak(session, baseline));
   for (const std::size_t index : all) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
   const double batch = batch_size(session);
-  for (std::size_t i = 0; i < all.size(); ++i) fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
   fill_row(session, contest.confirmation->rows.back(), baseline, batch);
   baseline.row.speedup = Figure{1, 1.0, 1.0};
   declare_fates(candidates, contest);

@@ -8,22 +8,23 @@ namespace speedster::search {
 
 /// What the timed stages decided.
 struct Contest {
-  bool baseline_is_defaults = false;          ///< the vendor's own defaults are the faster original
-  std::vector<std::size_t> finalists;         ///< candidates that were confirmed, fastest estimate first
-  std::optional<std::size_t> priced;          ///< the fastest candidate that the budget excludes, confirmed beside them
+  bool baseline_is_defaults = false;   ///< the vendor's own defaults are the faster original
+  std::vector<std::size_t> finalists;  ///< candidates that were confirmed, fastest estimate first
+  std::optional<std::size_t> priced;   ///< the fastest candidate that the budget excludes, confirmed beside them
   measure::RaceResult race;
   std::optional<measure::Confirmation> confirmation;
-  std::string note;                            ///< for the report, where something was left out
+  std::string note;  ///< for the report, where something was left out
 };
 
-/// Races `contenders` (and, apart, `excluded` for their price). Fills race_latency and the fates of those that leave. Ends
-/// early enough for a least confirmation before `confirm_end`.
-Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           const std::vector<std::size_t>& contenders, const std::vector<std::size_t>& excluded,
-                           const Deadline& confirm_end);
+/// Races `contenders` (and, apart, `excluded` for their price). Fills race_latency and the fates of those that leave.
+/// Ends early enough for a least confirmation before `confirm_end`.
+Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, const std::vector<std::size_t>& contenders,
+                           const std::vector<std::size_t>& excluded, const Deadline& confirm_end);
 
-/// Confirms the finalists of the race against the faster original. Fills latency, speed-up, load time and memory of each.
-Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original, Candidate& defaults,
-                           Contest& contest);
+/// Confirms the finalists of the race against the faster original. Fills latency, speed-up, load time and memory of
+/// each.
+Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, Contest& contest);
 
 }  // namespace speedster::search

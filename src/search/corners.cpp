@@ -91,7 +91,8 @@ std::vector<std::vector<std::size_t>> thirds_of(const std::vector<std::uint64_t>
 namespace {
 
 /// Both on the same samples, alternated; the faster of two blocks of each.
-Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackage& winner, std::vector<CornerRow>& rows) {
+Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackage& winner,
+                         std::vector<CornerRow>& rows) {
   const std::vector<std::size_t>& pool = session.split.search;
   std::vector<std::uint64_t> sizes;
   for (const std::size_t sample : pool) sizes.push_back(session.store.bytes(sample));
@@ -110,7 +111,11 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
       SPEEDSTER_ASSIGN(const measure::Block block, one.block(spec, samples, session.deadline, session.cancel));
       times[turn % 2] = std::min(times[turn % 2], block.value);
     }
-    rows.push_back({std::string("samples of the ") + kNames[third] + " third by size", times[0], times[1], times[1] > kSlowerFactor * times[0], {}});
+    rows.push_back({std::string("samples of the ") + kNames[third] + " third by size",
+                    times[0],
+                    times[1],
+                    times[1] > kSlowerFactor * times[0],
+                    {}});
   }
   return {};
 }
@@ -120,15 +125,16 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner) {
   std::vector<CornerRow> rows;
   const std::vector<Corner> all = corners_of(session.signature);
-  SPEEDSTER_ASSIGN(ServedPackage child,
-                   ServedPackage::start(*session.supervisor, session.serve_spec(winner, "corners"), session.deadline, session.cancel));
+  SPEEDSTER_ASSIGN(ServedPackage child, ServedPackage::start(*session.supervisor, session.serve_spec(winner, "corners"),
+                                                             session.deadline, session.cancel));
   constexpr int kCalls = 5;
   for (const Corner& corner : all) {
     CornerRow row;
     row.name = corner.name;
     auto expected = original.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
     if (!expected.ok()) {
-      if (expected.error().kind() == ErrorKind::kCancelled || session.deadline.passed()) return std::move(expected).error();
+      if (expected.error().kind() == ErrorKind::kCancelled || session.deadline.passed())
+        return std::move(expected).error();
       row.error = "the original cannot run it: " + expected.error().full_message();
       rows.push_back(std::move(row));
       continue;
@@ -137,17 +143,21 @@ Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original
     if (!got.ok())
       return std::move(got).error().wrap("[corners] expected " + winner.recipe.name + " to run " + corner.name);
     for (std::size_t i = 0; i < expected->outputs.size(); ++i) {
-      if (i >= got->outputs.size()) return Error(ErrorKind::kVendor, "[corners] expected as many outputs as the original has");
+      if (i >= got->outputs.size())
+        return Error(ErrorKind::kVendor, "[corners] expected as many outputs as the original has");
       const Difference d = difference(expected->outputs[i], got->outputs[i]);
       if (!d.same_shape || d.new_non_finite)
-        return Error(ErrorKind::kVendor, "[corners] expected the original's shapes and no new NaN at " + corner.name + ", got " +
-                                             (d.same_shape ? std::string("NaN or infinity") : to_string(got->outputs[i].shape)) +
-                                             " in output \"" + session.signature.outputs[i].name + "\"");
+        return Error(ErrorKind::kVendor,
+                     "[corners] expected the original's shapes and no new NaN at " + corner.name + ", got " +
+                         (d.same_shape ? std::string("NaN or infinity") : to_string(got->outputs[i].shape)) +
+                         " in output \"" + session.signature.outputs[i].name + "\"");
       const DType dtype = expected->outputs[i].dtype;
-      const bool numbers = dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+      const bool numbers =
+          dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
       if (numbers && d.relative_l2 > (winner.reduced ? kReducedTolerance : kFullTolerance))
-        return Error(ErrorKind::kVendor, "[corners] expected the original's numbers at " + corner.name + ", got relative L2 " +
-                                             std::to_string(d.relative_l2) + " in output \"" + session.signature.outputs[i].name + "\"");
+        return Error(ErrorKind::kVendor, "[corners] expected the original's numbers at " + corner.name +
+                                             ", got relative L2 " + std::to_string(d.relative_l2) + " in output \"" +
+                                             session.signature.outputs[i].name + "\"");
     }
     row.original_seconds = expected->call_seconds;
     row.winner_seconds = got->call_seconds;

@@ -34,7 +34,8 @@ Result<Journal> Journal::open(const std::filesystem::path& root, const std::stri
     if (!parsed.ok()) continue;  // cut off by a crash
     auto event = json_string(*parsed, "event", kWho);
     auto subject = json_string(*parsed, "subject", kWho);
-    if (event.ok() && subject.ok() && parsed->contains("value")) journal.records_[slot(*event, *subject)] = (*parsed)["value"];
+    if (event.ok() && subject.ok() && parsed->contains("value"))
+      journal.records_[slot(*event, *subject)] = (*parsed)["value"];
   }
   return journal;
 }

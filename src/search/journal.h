@@ -1,5 +1,5 @@
-/// The journal of a search: what was found out, a JSON object a line, appended as it happens. A later search of the same
-/// question (same key) reads it and does nothing twice; a line cut off by a crash is ignored.
+/// The journal of a search: what was found out, a JSON object a line, appended as it happens. A later search of the
+/// same question (same key) reads it and does nothing twice; a line cut off by a crash is ignored.
 #pragma once
 #include <speedster/error.h>
 

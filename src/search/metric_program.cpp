@@ -24,9 +24,11 @@ Result<std::vector<std::string>> resolve_program(std::vector<std::string> argv) 
     }
   }
   for (std::string& word : argv)
-    if (!word.starts_with('/') && word.find('{') == std::string::npos && fs::exists(word, error)) word = fs::absolute(word, error).string();
+    if (!word.starts_with('/') && word.find('{') == std::string::npos && fs::exists(word, error))
+      word = fs::absolute(word, error).string();
   if (!argv[0].starts_with('/') || ::access(argv[0].c_str(), X_OK) != 0)
-    return Error(ErrorKind::kUsage, "[metric] expected a program that can be run, got \"" + argv[0] + "\"; try its path");
+    return Error(ErrorKind::kUsage,
+                 "[metric] expected a program that can be run, got \"" + argv[0] + "\"; try its path");
   return argv;
 }
 
@@ -46,8 +48,8 @@ accuracy::RunProgram run_in_child(const Session& session) {
     if (exit.fate != job::Fate::kOk) {
       // The program is the user's: its failure ends the search instead of blaming a candidate.
       if (exit.fate == job::Fate::kCancelled || session.deadline.passed()) return job::to_error(exit, "metric");
-      return Error(ErrorKind::kBadInput, "[metric] expected " + argv[0] + " to print a drop, got: " + job::describe(exit) +
-                                             (exit.log_tail.empty() ? "" : "\n" + exit.log_tail));
+      return Error(ErrorKind::kBadInput, "[metric] expected " + argv[0] + " to print a drop, got: " +
+                                             job::describe(exit) + (exit.log_tail.empty() ? "" : "\n" + exit.log_tail));
     }
     return read_file(command.log, kMaxOutput);
   };

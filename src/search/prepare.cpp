@@ -15,7 +15,8 @@ constexpr int kNice = 10;
 /// The parts of the pipeline that turn one file into the next.
 class Preparation {
  public:
-  Preparation(Session& session, Candidate& candidate) : session_(session), candidate_(candidate), current_(session.model) {}
+  Preparation(Session& session, Candidate& candidate)
+      : session_(session), candidate_(candidate), current_(session.model) {}
 
   Result<void> run() {
     for (const compiler::StepSpec& step : candidate_.recipe.steps) {
@@ -41,10 +42,12 @@ class Preparation {
     // Not a toolchain's: what a native step makes depends on us, and what a backend makes on its vendor.
     const std::string& backend = candidate_.recipe.backend;
     const auto vendor = session_.vendor_versions.find(kind == "compile" ? backend : "onnxruntime");
-    job.toolchain_version = SPEEDSTER_VERSION_STRING + (vendor == session_.vendor_versions.end() ? "" : " " + vendor->second);
+    job.toolchain_version =
+        SPEEDSTER_VERSION_STRING + (vendor == session_.vendor_versions.end() ? "" : " " + vendor->second);
     job.limits = session_.limits;
     // Jobs share the machine, unless the user said what one may take.
-    if (session_.request->memory_limit_bytes == 0) job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
+    if (session_.request->memory_limit_bytes == 0)
+      job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
     job.limits.threads = session_.threads;  // the last and longest jobs run alone
     job.limits.nice = kNice;
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
@@ -52,9 +55,10 @@ class Preparation {
   }
 
   Result<job::JobResult> execute(const job::JobRequest& job) {
-    SPEEDSTER_ASSIGN(job::JobResult result,
-                     session_.cache->run(*session_.supervisor, job,
-                                         session_.deadline.sooner(session_.request->candidate_timeout_seconds), session_.cancel));
+    SPEEDSTER_ASSIGN(
+        job::JobResult result,
+        session_.cache->run(*session_.supervisor, job,
+                            session_.deadline.sooner(session_.request->candidate_timeout_seconds), session_.cancel));
     if (result.ok()) return result;
     candidate_.row.job_directory = result.directory.string();
     return result.error();
@@ -69,7 +73,8 @@ class Preparation {
       SPEEDSTER_ASSIGN(const std::string script, sha256_file(known.script));
       return Sha256().field(environment.lock_digest).field(script).field(std::to_string(known.version)).hex();
     }
-    return Error(ErrorKind::kNotFound, "[toolchain] expected a step " + step.step + " in " + step.toolchain + ", got none");
+    return Error(ErrorKind::kNotFound,
+                 "[toolchain] expected a step " + step.step + " in " + step.toolchain + ", got none");
   }
 
   void add_samples(job::JobRequest& job) {
@@ -120,9 +125,14 @@ class Preparation {
     const compiler::Recipe& recipe = candidate_.recipe;
     job::JobRequest job = request("compile", "compile");
     job.fingerprint = session_.fingerprint;
-    job.options = {{"name", recipe.name}, {"backend", recipe.backend}, {"format", recipe.format},
-                   {"load", Json::object()}, {"precision", recipe.requested_precision}, {"techniques", recipe.techniques},
-                   {"threads", recipe.vendor_defaults ? 0 : session_.threads}, {"signature", to_json(session_.signature)}};
+    job.options = {{"name", recipe.name},
+                   {"backend", recipe.backend},
+                   {"format", recipe.format},
+                   {"load", Json::object()},
+                   {"precision", recipe.requested_precision},
+                   {"techniques", recipe.techniques},
+                   {"threads", recipe.vendor_defaults ? 0 : session_.threads},
+                   {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
     job.options["needs_isa"] = needed_isa();
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
@@ -155,8 +165,10 @@ Result<void> prepare(Session& session, Candidate& candidate) {
   const Error& error = prepared.error();
   candidate.error = error;
   if (error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled) return prepared;
-  if (session.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
-  else retire(candidate, CandidateFate::kFailed, error.full_message());
+  if (session.deadline.passed())
+    retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
+  else
+    retire(candidate, CandidateFate::kFailed, error.full_message());
   return {};
 }
 

@@ -54,8 +54,10 @@ std::string quoted(const std::string& word) {
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
   std::string text = "'";
   for (const char c : word) {
-    if (c == '\'') text += "'\\''";
-    else text += c;
+    if (c == '\'')
+      text += "'\\''";
+    else
+      text += c;
   }
   return text + "'";
 }
@@ -68,7 +70,8 @@ std::string budget_for(double drop) {
 }
 
 std::string accept_command(const OptimizeRequest& request, double drop) {
-  std::string command = request.command_line.empty() ? "speedster optimize " + quoted(request.model) : request.command_line;
+  std::string command =
+      request.command_line.empty() ? "speedster optimize " + quoted(request.model) : request.command_line;
   const std::string flag = "--metric-drop";
   if (const std::size_t at = command.find(" " + flag); at != std::string::npos) {
     std::size_t end = command.find_first_not_of(" =", at + 1 + flag.size());
@@ -82,9 +85,11 @@ std::string accept_command(const OptimizeRequest& request, double drop) {
 std::string program_name(const std::vector<std::string>& command) {
   const auto name = [](const std::string& word) { return std::filesystem::path(word).filename().string(); };
   for (const std::string& word : command)
-    if (!word.empty() && word.find('.') != std::string::npos && word.find('{') == std::string::npos && word.front() != '-') {
+    if (!word.empty() && word.find('.') != std::string::npos && word.find('{') == std::string::npos &&
+        word.front() != '-') {
       const std::string extension = std::filesystem::path(word).extension().string();
-      if (extension == ".py" || extension == ".sh" || extension == ".rb" || extension == ".pl" || extension == ".js") return name(word);
+      if (extension == ".py" || extension == ".sh" || extension == ".rb" || extension == ".pl" || extension == ".js")
+        return name(word);
     }
   return name(command.front());
 }
@@ -98,24 +103,39 @@ double needed_budget(const Session& session, const Candidate& candidate) {
 }
 
 std::uint64_t parent_peak() {
-  struct rusage usage {};
+  struct rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-Json provenance(const Session& session, const std::vector<Candidate>& candidates, const std::vector<std::size_t>& ranked) {
+Json provenance(const Session& session, const std::vector<Candidate>& candidates,
+                const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
-  Json json = {{"model_digest", session.model_digest}, {"samples_digest", session.store.digest()},
-               {"fingerprint", session.fingerprint}, {"speedster", SPEEDSTER_VERSION_STRING}, {"seed", request.seed},
-               {"threads", session.threads}, {"concurrency", request.concurrency}, {"session", request.session},
-               {"metric", request.metric.empty() ? "cosine" : request.metric}, {"metric_command", request.metric_command},
+  Json json = {{"model_digest", session.model_digest},
+               {"samples_digest", session.store.digest()},
+               {"fingerprint", session.fingerprint},
+               {"speedster", SPEEDSTER_VERSION_STRING},
+               {"seed", request.seed},
+               {"threads", session.threads},
+               {"concurrency", request.concurrency},
+               {"session", request.session},
+               {"metric", request.metric.empty() ? "cosine" : request.metric},
+               {"metric_command", request.metric_command},
                {"metric_drop", request.metric_drop ? Json(*request.metric_drop) : Json(nullptr)},
                {"metric_confidence", request.metric_confidence ? Json(*request.metric_confidence) : Json(nullptr)},
-               {"output", request.output_name}, {"data", request.data}, {"labels", request.labels}, {"shapes", request.shapes},
-               {"ranges", request.ranges}, {"axes", Json::object()}, {"backends", request.backends},
-               {"precisions", request.precisions}, {"exclude", request.exclude}, {"vendor_versions", session.vendor_versions},
+               {"output", request.output_name},
+               {"data", request.data},
+               {"labels", request.labels},
+               {"shapes", request.shapes},
+               {"ranges", request.ranges},
+               {"axes", Json::object()},
+               {"backends", request.backends},
+               {"precisions", request.precisions},
+               {"exclude", request.exclude},
+               {"vendor_versions", session.vendor_versions},
                {"toolchains", Json::object()},
-               {"exclude_nodes", request.exclude_nodes}, {"command_line", request.command_line}};
+               {"exclude_nodes", request.exclude_nodes},
+               {"command_line", request.command_line}};
   for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
   for (const toolchain::Row& row : toolchain::list())
     if (row.installed) json["toolchains"][row.name] = row.environment.lock_digest;
@@ -134,10 +154,14 @@ void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent) {
 }
 
 Json check_to_json(const Session& session, const Candidate& candidate) {
-  Json json = {{"drop", accuracy::to_json(*candidate.searched)}, {"ran_precision", candidate.row.ran_precision},
-          {"reduced", candidate.reduced}, {"backend_version", candidate.row.backend_version},
-          {"vendor_library", candidate.row.vendor_library}, {"threads", candidate.row.threads},
-          {"peak_memory", candidate.row.peak_memory_bytes}, {"rough_seconds", candidate.rough_seconds}};
+  Json json = {{"drop", accuracy::to_json(*candidate.searched)},
+               {"ran_precision", candidate.row.ran_precision},
+               {"reduced", candidate.reduced},
+               {"backend_version", candidate.row.backend_version},
+               {"vendor_library", candidate.row.vendor_library},
+               {"threads", candidate.row.threads},
+               {"peak_memory", candidate.row.peak_memory_bytes},
+               {"rough_seconds", candidate.rough_seconds}};
   if (candidate.row.load_seconds) json["load_seconds"] = *candidate.row.load_seconds;
   // What stopped early because a budget was out of reach says nothing about a larger one.
   if (candidate.searched->samples < session.split.search.size()) json["hopeless_at"] = session.budget.drop.value_or(0);
@@ -208,14 +232,22 @@ std::vector<CornerRow> corners_from_json(const Json& json) {
 Json confirmation_to_json(const measure::Confirmation& confirmation) {
   Json rows = Json::array();
   for (const measure::ConfirmRow& row : confirmation.rows) {
-    Json item = {{"name", row.name}, {"loads", row.loads}, {"load_seconds", row.load_seconds},
-                 {"speedup", interval_to_json(row.speedup)}, {"latency", interval_to_json(row.latency)},
-                 {"verdict", row.verdict}, {"calls", row.calls}};
+    Json item = {{"name", row.name},
+                 {"loads", row.loads},
+                 {"load_seconds", row.load_seconds},
+                 {"speedup", interval_to_json(row.speedup)},
+                 {"latency", interval_to_json(row.latency)},
+                 {"verdict", row.verdict},
+                 {"calls", row.calls}};
     if (row.error) item["error"] = row.error->full_message();
     rows.push_back(std::move(item));
   }
-  return {{"rows", rows}, {"undecided", confirmation.undecided}, {"rounds", confirmation.rounds},
-          {"dropped_rounds", confirmation.dropped_rounds}, {"busy", confirmation.busy}, {"cut", confirmation.cut}};
+  return {{"rows", rows},
+          {"undecided", confirmation.undecided},
+          {"rounds", confirmation.rounds},
+          {"dropped_rounds", confirmation.dropped_rounds},
+          {"busy", confirmation.busy},
+          {"cut", confirmation.cut}};
 }
 
 std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
@@ -248,8 +280,8 @@ std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
   return confirmation;
 }
 
-Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline, const Contest& contest,
-                   const std::vector<std::size_t>& ranked) {
+Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline,
+                   const Contest& contest, const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
   Report report;
   report.model = request.model;
@@ -272,16 +304,20 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   if (!ranked.empty()) report.winner = ranked.front();
   // Nothing faster is one thing, no time to find out another.
   const bool cut = request.time_budget_seconds && std::ranges::any_of(candidates, [](const Candidate& candidate) {
-    return candidate.row.fate == CandidateFate::kNotTried;
-  });
-  report.outcome = session.cancel.cancelled() ? "cancelled" : !ranked.empty() ? "optimized" : cut ? "time" : "original kept";
+                     return candidate.row.fate == CandidateFate::kNotTried;
+                   });
+  report.outcome = session.cancel.cancelled() ? "cancelled"
+                   : !ranked.empty()          ? "optimized"
+                   : cut                      ? "time"
+                                              : "original kept";
   if (contest.confirmation) {
     report.undecided = contest.confirmation->undecided && !ranked.empty();
     report.machine_busy = contest.race.busy || contest.confirmation->busy;
   }
   report.noise_floor = contest.race.noise_floor;
   report.rounds = contest.race.rounds + (contest.confirmation ? contest.confirmation->rounds : 0);
-  report.dropped_rounds = contest.race.dropped_rounds + (contest.confirmation ? contest.confirmation->dropped_rounds : 0);
+  report.dropped_rounds =
+      contest.race.dropped_rounds + (contest.confirmation ? contest.confirmation->dropped_rounds : 0);
   report.stages = session.stages;
   if (contest.priced && candidates[*contest.priced].row.drop && !session.store.random()) {
     const CandidateRow& priced = candidates[*contest.priced].row;
@@ -306,12 +342,15 @@ std::vector<std::size_t> ranking(const std::vector<Candidate>& candidates, const
   for (const std::size_t index : contest.finalists) {
     const Candidate& candidate = candidates[index];
     if (candidate.out || !candidate.row.speedup) continue;
-    if (candidate.row.fate == CandidateFate::kWinner) winner.push_back(index);
-    else if (candidate.row.speedup->low.value_or(0) > 1) others.push_back(index);
+    if (candidate.row.fate == CandidateFate::kWinner)
+      winner.push_back(index);
+    else if (candidate.row.speedup->low.value_or(0) > 1)
+      others.push_back(index);
   }
   if (winner.empty()) return {};  // the original is the answer
-  std::stable_sort(others.begin(), others.end(),
-                   [&](std::size_t a, std::size_t b) { return candidates[a].row.speedup->value > candidates[b].row.speedup->value; });
+  std::stable_sort(others.begin(), others.end(), [&](std::size_t a, std::size_t b) {
+    return candidates[a].row.speedup->value > candidates[b].row.speedup->value;
+  });
   winner.insert(winner.end(), others.begin(), others.end());
   return winner;
 }

@@ -25,7 +25,7 @@ std::optional<measure::Confirmation> confirmation_from_json(const Json& json);
 std::vector<std::size_t> ranking(const std::vector<Candidate>& candidates, const Contest& contest);
 
 /// The report without package, digest and total time. `baseline` is the faster original.
-Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline, const Contest& contest,
-                   const std::vector<std::size_t>& ranked);
+Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline,
+                   const Contest& contest, const std::vector<std::size_t>& ranked);
 
 }  // namespace speedster::search

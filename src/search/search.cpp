@@ -28,7 +28,8 @@ constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 /// Makes candidates on other threads while this one checks those that are ready.
 class Workshop {
  public:
-  Workshop(Session& session, std::vector<Candidate>& candidates, int workers) : session_(session), candidates_(candidates) {
+  Workshop(Session& session, std::vector<Candidate>& candidates, int workers)
+      : session_(session), candidates_(candidates) {
     for (std::size_t i = 0; i < candidates.size(); ++i)
       if (!candidates[i].out) waiting_.push_back(i);
     unfinished_ = waiting_.size();  // before any thread counts it down
@@ -44,8 +45,8 @@ class Workshop {
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
-  /// The next candidate that is made (or failed to be), or nothing when all are done. Waits at most 100 ms at a time so that
-  /// the caller can report progress; `waiting` is true when it came back for that.
+  /// The next candidate that is made (or failed to be), or nothing when all are done. Waits at most 100 ms at a time so
+  /// that the caller can report progress; `waiting` is true when it came back for that.
   std::optional<std::size_t> next(bool& waiting) {
     std::unique_lock lock(mutex_);
     waiting = false;
@@ -79,8 +80,10 @@ class Workshop {
         ++running_;
       }
       Result<void> made = {};
-      if (session_.stopping()) retire(candidates_[index], CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
-      else made = prepare(session_, candidates_[index]);
+      if (session_.stopping())
+        retire(candidates_[index], CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
+      else
+        made = prepare(session_, candidates_[index]);
       const std::lock_guard lock(mutex_);
       --running_;
       --unfinished_;
@@ -140,12 +143,16 @@ class Search {
     double race_share = kRaceShare, judge_share = kJudgeShare;
     while (true) {
       session_.enter("race", race_share);
-      SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, session_.end_of(kConfirmShare)));
-      const std::optional<std::size_t> leader = contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
+      SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_,
+                                           session_.end_of(kConfirmShare)));
+      const std::optional<std::size_t> leader =
+          contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
       session_.enter("judge", judge_share);
       SPEEDSTER_TRY(judge(contest));
       if (!leader || std::ranges::count(contest.finalists, *leader) > 0 || session_.stopping()) return {};
-      std::erase_if(contenders_, [&](std::size_t i) { return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower; });
+      std::erase_if(contenders_, [&](std::size_t i) {
+        return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower;
+      });
       for (const std::size_t i : contenders_) {
         candidates_[i].out = false;
         candidates_[i].row.fate = CandidateFate::kNotTried;
@@ -227,12 +234,14 @@ class Search {
   Result<void> start_original() {
     session_.enter("original", kMakeShare);
     SPEEDSTER_TRY(prepare(session_, original_));
-    if (original_.out) return original_failed(original_.error ? *original_.error : Error(ErrorKind::kTimeout, original_.row.reason));
+    if (original_.out)
+      return original_failed(original_.error ? *original_.error : Error(ErrorKind::kTimeout, original_.row.reason));
     if (has_defaults_) {
       SPEEDSTER_TRY(prepare(session_, defaults_));
       if (defaults_.out) has_defaults_ = false;
     }
-    auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "check"), session_.deadline, session_.cancel);
+    auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "check"), session_.deadline,
+                                      session_.cancel);
     if (!child.ok()) return original_failed(std::move(child).error());
     session_.original_precision = child->info().value("precision", std::string("f32"));
     note_info(session_, original_, child->info());
@@ -250,7 +259,8 @@ class Search {
 
   /// What the original's runtime refuses is bad input; time, memory, a missing or crashing vendor keep their kind.
   Result<void> original_failed(Error error) {
-    const std::string& kept = original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
+    const std::string& kept =
+        original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
     const std::string where = kept.empty() ? "" : " (" + kept + " repeats it)";
     bool refused = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor;
     // Not supported: an operator of the model, or the vendor itself is missing.
@@ -260,7 +270,8 @@ class Search {
       refused = backend != found.end() && backend->second.usable;
     }
     if (refused)
-      return std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend + " can run" + where);
+      return std::move(error).wrap_as(
+          ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend + " can run" + where);
     return std::move(error).wrap("[original] expected the original to run" + where);
   }
 
@@ -276,8 +287,9 @@ class Search {
       if (bytes + more > kExpectedBytes && !expected_.empty()) break;
       bytes += more;
       for (const TensorView& tensor : outputs.front())
-        expected.outputs.push_back(Tensor::from<std::byte>(tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()),
-                                                           {static_cast<const std::byte*>(tensor.data), tensor.bytes()}));
+        expected.outputs.push_back(
+            Tensor::from<std::byte>(tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()),
+                                    {static_cast<const std::byte*>(tensor.data), tensor.bytes()}));
       expected_.push_back(std::move(expected));
     }
     return {};
@@ -286,7 +298,8 @@ class Search {
   Result<void> make_and_check() {
     session_.enter("check", kMakeShare);
     Workshop workshop(session_, candidates_, session_.workers);
-    int done = static_cast<int>(std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
+    int done = static_cast<int>(
+        std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
     while (true) {
       bool waiting = false;
       const auto index = workshop.next(waiting);
@@ -331,11 +344,16 @@ class Search {
     auto drop = check(session_, *original_outputs_, candidate, part);
     if (!drop.ok()) {
       const Error& error = drop.error();
-      if (error.kind() == ErrorKind::kCancelled) retire(candidate, CandidateFate::kNotTried, "cancelled");
-      else if (session_.deadline.passed()) retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was checked");
-      else if (original_outputs_->is_broken()) return original_failed(error);
-      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput) return std::move(drop).error();  // the metric's
-      else retire(candidate, CandidateFate::kFailed, error.full_message());
+      if (error.kind() == ErrorKind::kCancelled)
+        retire(candidate, CandidateFate::kNotTried, "cancelled");
+      else if (session_.deadline.passed())
+        retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was checked");
+      else if (original_outputs_->is_broken())
+        return original_failed(error);
+      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput)
+        return std::move(drop).error();  // the metric's
+      else
+        retire(candidate, CandidateFate::kFailed, error.full_message());
       return {};
     }
     candidate.searched = *drop;
@@ -361,7 +379,8 @@ class Search {
       } else if (session_.budget.full_precision_only()) {
         if (candidate.reduced) {
           candidate.row.fate = CandidateFate::kReduced;
-          candidate.row.reason = "ran in " + candidate.row.ran_precision + "; full precision only without --metric-drop";
+          candidate.row.reason =
+              "ran in " + candidate.row.ran_precision + "; full precision only without --metric-drop";
           excluded_.push_back(i);
         } else if (drop.relative_l2 > kFullPrecisionL2) {
           candidate.row.fate = CandidateFate::kOverBudget;
@@ -382,9 +401,10 @@ class Search {
 
   void over_budget(Candidate& candidate, const accuracy::Drop& drop, const std::string& part) const {
     candidate.row.fate = CandidateFate::kOverBudget;
-    candidate.row.reason = "drop " + short_number(drop.value) + " on the " + part + " samples, budget " +
-                           short_number(session_.budget.drop.value_or(0)) +
-                           (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
+    candidate.row.reason =
+        "drop " + short_number(drop.value) + " on the " + part + " samples, budget " +
+        short_number(session_.budget.drop.value_or(0)) +
+        (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
   }
 
   /// All finalists in one pass on samples that no decision has seen; who fails leaves.
@@ -406,14 +426,20 @@ class Search {
         if (!drop.ok()) {
           const ErrorKind kind = drop.error().kind();
           if (session_.stopping())
-            retire(candidate, CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
-          else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput) return std::move(drop).error();  // the metric's
-          else if (original_outputs_->is_broken()) return original_failed(drop.error());
-          else retire(candidate, CandidateFate::kFailed, drop.error().full_message());
+            retire(candidate, CandidateFate::kNotTried,
+                   session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
+          else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput)
+            return std::move(drop).error();  // the metric's
+          else if (original_outputs_->is_broken())
+            return original_failed(drop.error());
+          else
+            retire(candidate, CandidateFate::kFailed, drop.error().full_message());
         } else {
           candidate.judged = *drop;
-          if (candidate.check_cut) candidate.row.drop_note = "judged on " + std::to_string(drop->samples) + " samples: the time budget";
-          else SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
+          if (candidate.check_cut)
+            candidate.row.drop_note = "judged on " + std::to_string(drop->samples) + " samples: the time budget";
+          else
+            SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
         }
       }
       if (candidate.judged) judged_verdict(candidate, priced);
@@ -429,13 +455,16 @@ class Search {
     set_drop(candidate.row, drop, session_.split.independent);
     if (priced || session_.store.random()) return;
     const bool full_only = session_.budget.full_precision_only();
-    if (drop.new_non_finite) retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
+    if (drop.new_non_finite)
+      retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
     else if (full_only && drop.relative_l2 > kFullPrecisionL2) {
-      retire(candidate, CandidateFate::kOverBudget, "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
+      retire(candidate, CandidateFate::kOverBudget,
+             "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
     } else if (!full_only) {
       const accuracy::Verdict verdict = accuracy::judge(drop, session_.budget);
       if (verdict == accuracy::Verdict::kHoldsByEstimateOnly)
-        candidate.row.drop_note = "held by the estimate only" + (candidate.row.drop_note.empty() ? "" : "; " + candidate.row.drop_note);
+        candidate.row.drop_note =
+            "held by the estimate only" + (candidate.row.drop_note.empty() ? "" : "; " + candidate.row.drop_note);
       if (verdict == accuracy::Verdict::kBreaks) {
         over_budget(candidate, drop, "judging");
         candidate.out = true;
@@ -458,7 +487,8 @@ class Search {
       Candidate& winner = candidates_[ranked_.front()];
       if (winner.row.fate != CandidateFate::kWinner) {
         winner.row.fate = CandidateFate::kWinner;
-        winner.row.reason = short_number(winner.row.speedup->value) + " times the original's speed; a faster one failed at a corner of the shapes";
+        winner.row.reason = short_number(winner.row.speedup->value) +
+                            " times the original's speed; a faster one failed at a corner of the shapes";
       }
       const std::string subject = original_.digest + ":" + winner.digest;
       if (const auto known = session_.journal->find("corners", subject)) {
@@ -468,7 +498,8 @@ class Search {
       if (session_.cancel.cancelled()) return not_run("cancelled");
       if (session_.stopping()) return not_run("the time budget ended");
       if (!original) {
-        auto started = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"), session_.deadline, session_.cancel);
+        auto started = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"),
+                                            session_.deadline, session_.cancel);
         if (!started.ok()) return not_run(started.error().full_message());
         original = *std::move(started);
       }
@@ -488,10 +519,11 @@ class Search {
   Result<Outcome> finish(Contest contest) {
     Outcome outcome;
     outcome.variants = ranked_;
-    outcome.report = make_report(session_, candidates_, contest.baseline_is_defaults ? defaults_ : original_, contest, ranked_);
-    outcome.report.original_settings = contest.baseline_is_defaults
-                                           ? "ONNX Runtime's defaults"
-                                           : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
+    outcome.report =
+        make_report(session_, candidates_, contest.baseline_is_defaults ? defaults_ : original_, contest, ranked_);
+    outcome.report.original_settings =
+        contest.baseline_is_defaults ? "ONNX Runtime's defaults"
+                                     : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
     if (from_file_) outcome.report.original_settings = "as the candidates file has it";
     outcome.report.corners = corner_rows_;
     if (!contest.note.empty()) notes_.push_back(contest.note);

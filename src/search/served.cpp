@@ -48,7 +48,7 @@ struct ServedPackage::State {
   /// Maps what the child says it wrote; the file's real size is checked, so that a lie cannot reach beyond it.
   Result<void> remap(std::uint64_t bytes) {
     if (bytes <= map_bytes) return {};
-    struct stat status {};
+    struct stat status{};
     if (::fstat(memory.get(), &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes)
       return Error(ErrorKind::kInternal, "[serve] expected a shared slot of " + std::to_string(bytes) + " bytes, got " +
                                              std::to_string(status.st_size));
@@ -133,8 +133,13 @@ Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const Se
   SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
   auto state = std::make_unique<State>(std::move(child), spec);
   state->memory = std::move(memory);
-  Json request = {{"op", "load"}, {"package", spec.package.string()}, {"variant", spec.variant}, {"entry", spec.entry},
-                  {"threads", spec.threads}, {"contexts", spec.contexts}, {"options", Json::object()}};
+  Json request = {{"op", "load"},
+                  {"package", spec.package.string()},
+                  {"variant", spec.variant},
+                  {"entry", spec.entry},
+                  {"threads", spec.threads},
+                  {"contexts", spec.contexts},
+                  {"options", Json::object()}};
   for (const auto& [key, value] : spec.options) request["options"][key] = value;
   if (!spec.samples.empty()) request["samples"] = spec.samples.string();
   state->loaded = request;
@@ -151,18 +156,21 @@ std::uint64_t ServedPackage::peak_memory() const { return state_->peak_memory; }
 
 Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> samples, const Deadline& deadline,
                                                 const CancelToken& cancel) {
-  const Json request = {{"op", "run"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
-                        {"slot_bytes", kSlotBytes}, {"offset", 0}};
+  const Json request = {{"op", "run"},
+                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
+                        {"slot_bytes", kSlotBytes},
+                        {"offset", 0}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   if (all.empty() || all.size() > samples.size())
-    return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) + " samples, got " +
-                                           std::to_string(all.size()));
+    return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) +
+                                           " samples, got " + std::to_string(all.size()));
   return all;
 }
 
 Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::string, Shape>& shapes, std::size_t sample,
-                                                         int calls, const Deadline& deadline, const CancelToken& cancel) {
+                                                         int calls, const Deadline& deadline,
+                                                         const CancelToken& cancel) {
   Json request = {{"op", "run_shape"}, {"shapes", Json::object()}, {"sample", sample}, {"calls", calls}};
   for (const auto& [name, shape] : shapes) request["shapes"][name] = shape;
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
@@ -174,9 +182,14 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
 
 Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
                                             const Deadline& deadline, const CancelToken& cancel) {
-  const Json request = {{"op", "block"}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
-                        {"warm_calls", spec.warm_calls}, {"warm_seconds", spec.warm_seconds}, {"calls", spec.calls},
-                        {"seconds", spec.seconds}, {"slow_calls", spec.slow_calls}, {"concurrency", spec.concurrency}};
+  const Json request = {{"op", "block"},
+                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
+                        {"warm_calls", spec.warm_calls},
+                        {"warm_seconds", spec.warm_seconds},
+                        {"calls", spec.calls},
+                        {"seconds", spec.seconds},
+                        {"slow_calls", spec.slow_calls},
+                        {"concurrency", spec.concurrency}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   measure::Block block;
   SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
@@ -186,14 +199,16 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
   block.major_faults = reply.value("major_faults", std::uint64_t{0});
   block.own_cpu_seconds = reply.value("cpu_seconds", 0.0);
   state_->note_peak(reply);
-  if (!(block.value > 0)) return Error(ErrorKind::kInternal, "[serve] expected a positive time, got " + std::to_string(block.value));
+  if (!(block.value > 0))
+    return Error(ErrorKind::kInternal, "[serve] expected a positive time, got " + std::to_string(block.value));
   SPEEDSTER_TRY(pause());
   return block;
 }
 
-Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
-                                                const CancelToken& cancel) {
-  const Json request = {{"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
+Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::size_t> samples,
+                                                const Deadline& deadline, const CancelToken& cancel) {
+  const Json request = {
+      {"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
   std::vector<double> seconds;

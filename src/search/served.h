@@ -1,5 +1,5 @@
-/// A package loaded in a child (`speedster-worker serve`): runs samples, runs shapes, times blocks. The search never loads
-/// vendor code itself.
+/// A package loaded in a child (`speedster-worker serve`): runs samples, runs shapes, times blocks. The search never
+/// loads vendor code itself.
 #pragma once
 #include <speedster/error.h>
 #include <speedster/tensor.h>
@@ -23,16 +23,17 @@ namespace speedster::search {
 /// What to load and within which limits.
 struct ServeSpec {
   std::filesystem::path package;
-  std::string variant;                          ///< required variant
+  std::string variant;  ///< required variant
   std::string entry = "main";
   int threads = 0;
   int contexts = 1;
-  std::map<std::string, std::string> options;   ///< override the variant's own
-  std::filesystem::path samples;                ///< store folder; empty = none
-  std::filesystem::path directory;              ///< the child's working directory (log.txt)
+  std::map<std::string, std::string> options;  ///< override the variant's own
+  std::filesystem::path samples;               ///< store folder; empty = none
+  std::filesystem::path directory;             ///< the child's working directory (log.txt)
   job::Limits limits;
-  double call_timeout_seconds = 600;            ///< of the loading, a run or a block each
-  /// Told when the child crashed, hung, ran out of memory or refused (not when it was cancelled); `vendor` is left to the listener.
+  double call_timeout_seconds = 600;  ///< of the loading, a run or a block each
+  /// Told when the child crashed, hung, ran out of memory or refused (not when it was cancelled); `vendor` is left to
+  /// the listener.
   std::function<void(job::ServeFailure)> failed;
 };
 
@@ -54,14 +55,18 @@ class ServedPackage {
   std::uint64_t peak_memory() const;
 
   /// Runs samples[0 … k) where k, at least 1, is how many fit in the shared slot; returns their outputs.
-  Result<std::vector<Outputs>> run(std::span<const std::size_t> samples, const Deadline& deadline, const CancelToken& cancel);
+  Result<std::vector<Outputs>> run(std::span<const std::size_t> samples, const Deadline& deadline,
+                                   const CancelToken& cancel);
   /// Runs inputs of these shapes, made from a sample by repeating and cropping; returns the outputs of one call.
-  struct ShapeRun { Outputs outputs; double call_seconds = 0; };
+  struct ShapeRun {
+    Outputs outputs;
+    double call_seconds = 0;
+  };
   Result<ShapeRun> run_shape(const std::map<std::string, Shape>& shapes, std::size_t sample, int calls,
                              const Deadline& deadline, const CancelToken& cancel);
   /// Resumes, times a block over these samples, pauses again.
-  Result<measure::Block> block(const measure::BlockSpec& spec, std::span<const std::size_t> samples, const Deadline& deadline,
-                               const CancelToken& cancel);
+  Result<measure::Block> block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
+                               const Deadline& deadline, const CancelToken& cancel);
   /// At least `calls` single calls in a closed loop: their seconds.
   Result<std::vector<double>> tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
                                    const CancelToken& cancel);

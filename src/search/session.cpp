@@ -29,7 +29,8 @@ void retire(Candidate& candidate, CandidateFate fate, std::string reason) {
   candidate.out = true;
   candidate.row.fate = fate;
   candidate.row.reason = std::move(reason);
-  if (fate == CandidateFate::kFailed && candidate.row.job_directory.empty()) candidate.row.job_directory = candidate.notes->failure_directory;
+  if (fate == CandidateFate::kFailed && candidate.row.job_directory.empty())
+    candidate.row.job_directory = candidate.notes->failure_directory;
 }
 
 void Session::end_stage() {
@@ -44,8 +45,10 @@ Deadline Session::end_of(double share) const {
 void Session::enter(const std::string& stage, double share) {
   end_stage();
   const auto seen = std::find_if(stages.begin(), stages.end(), [&](const StageTime& s) { return s.stage == stage; });
-  if (seen == stages.end()) stages.push_back({stage, 0});
-  else std::rotate(seen, seen + 1, stages.end());
+  if (seen == stages.end())
+    stages.push_back({stage, 0});
+  else
+    std::rotate(seen, seen + 1, stages.end());
   deadline = end_of(share);
   progress.stage = stage;
   tell();
@@ -78,8 +81,10 @@ ServeSpec Session::serve_spec(const Candidate& candidate, const std::string& pur
     failure.vendor = job::VendorRepro{variant.backend, version, variant.payload, {}, variant.options, used};
     failure.inputs = inputs_of(*this, failure);
     auto kept = job::keep_failure(failure);
-    if (kept.ok()) notes->failure_directory = kept->string();
-    else log.warning(kept.error().full_message());
+    if (kept.ok())
+      notes->failure_directory = kept->string();
+    else
+      log.warning(kept.error().full_message());
   };
   return spec;
 }

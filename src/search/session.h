@@ -29,17 +29,17 @@ namespace speedster::search {
 /// One candidate: how it is made, where its artifact is, what was found out.
 struct Candidate {
   compiler::Recipe recipe;
-  std::string digest;                          ///< of the recipe
+  std::string digest;  ///< of the recipe
   CandidateRow row;
-  std::filesystem::path package;               ///< its draft package, once made
-  package::Variant variant;                    ///< of that package
-  std::optional<accuracy::Drop> searched;      ///< on the search samples
-  std::optional<accuracy::Drop> judged;        ///< on the judging samples
-  bool check_cut = false;                      ///< checked on some samples only: the time budget had no room for all
-  bool reduced = false;                        ///< ran below the original's precision, or cannot tell
-  bool out = false;                            ///< its fate is decided
-  double rough_seconds = 0;                    ///< a call as it was seen while checking: an upper bound, 0 = unknown
-  std::optional<Error> error;                  ///< why it could not be made
+  std::filesystem::path package;           ///< its draft package, once made
+  package::Variant variant;                ///< of that package
+  std::optional<accuracy::Drop> searched;  ///< on the search samples
+  std::optional<accuracy::Drop> judged;    ///< on the judging samples
+  bool check_cut = false;                  ///< checked on some samples only: the time budget had no room for all
+  bool reduced = false;                    ///< ran below the original's precision, or cannot tell
+  bool out = false;                        ///< its fate is decided
+  double rough_seconds = 0;                ///< a call as it was seen while checking: an upper bound, 0 = unknown
+  std::optional<Error> error;              ///< why it could not be made
   std::shared_ptr<TimingNotes> notes = std::make_shared<TimingNotes>();
 };
 
@@ -52,25 +52,25 @@ struct Session {
   std::filesystem::path model;
   std::string model_digest;
   std::vector<std::filesystem::path> model_companions;  ///< its external data
-  Signature signature;                         ///< with the ranges of dynamic axes
+  Signature signature;                                  ///< with the ranges of dynamic axes
   samples::SampleStore store;
   std::filesystem::path store_directory;
   samples::Split split;
   hardware::Machine machine;
   std::string fingerprint;
   int threads = 1;
-  int workers = 1;                             ///< jobs at once while candidates are made
-  job::Limits limits;                          ///< of one child
+  int workers = 1;     ///< jobs at once while candidates are made
+  job::Limits limits;  ///< of one child
   std::unique_ptr<job::Supervisor> supervisor;
   std::unique_ptr<job::JobCache> cache;
   std::unique_ptr<Journal> journal;
-  std::unique_ptr<accuracy::Metric> metric;    ///< cosine beside an external metric
+  std::unique_ptr<accuracy::Metric> metric;  ///< cosine beside an external metric
   accuracy::Budget budget;
-  std::filesystem::path work;                  ///< scratch of this invocation
+  std::filesystem::path work;  ///< scratch of this invocation
   CancelToken cancel;
-  Deadline total;                              ///< the end of the time budget
-  Deadline deadline;                           ///< the end of this stage's share of it
-  std::string original_precision = "f32";      ///< what the original really ran at
+  Deadline total;                          ///< the end of the time budget
+  Deadline deadline;                       ///< the end of this stage's share of it
+  std::string original_precision = "f32";  ///< what the original really ran at
   double started = 0;
   Log log;
 
@@ -78,7 +78,7 @@ struct Session {
   Progress progress;
   std::mutex progress_mutex;
   std::vector<StageTime> stages;
-  std::map<std::string, std::string> names;  ///< of candidates by their digest
+  std::map<std::string, std::string> names;            ///< of candidates by their digest
   std::map<std::string, std::string> vendor_versions;  ///< of the backends that were probed, for the keys of jobs
   double stage_started = 0;
   /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
@@ -93,8 +93,8 @@ struct Session {
   ServeSpec serve_spec(const Candidate& candidate, const std::string& purpose) const;
 };
 
-/// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a step is
-/// the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
+/// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
+/// step is the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
 Result<void> prepare(Session& session, Candidate& candidate);
 
 /// The original's outputs on any sample: kept in a file up to a bound, else computed again in its child.
@@ -123,20 +123,20 @@ class OriginalOutputs {
   void keep(std::size_t sample, const Outputs& outputs);
   Result<std::vector<Outputs>> read(std::span<const std::size_t> samples);
   std::map<std::size_t, std::vector<Place>> kept_;
-  UniqueFd file_;                              ///< without a name, so that nothing is left of it
+  UniqueFd file_;  ///< without a name, so that nothing is left of it
   std::uint64_t file_bytes_ = 0, file_limit_ = 0;
-  std::vector<std::vector<Tensor>> current_;   ///< what was read last
+  std::vector<std::vector<Tensor>> current_;  ///< what was read last
   std::optional<Error> broken_;
 };
 
-/// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Stops early when
-/// the budget is out of reach. Errors are the candidate's, but for those of an original that is_broken() and of the user's
-/// metric and labels (kinds usage and bad input).
+/// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Stops early
+/// when the budget is out of reach. Errors are the candidate's, but for those of an original that is_broken() and of
+/// the user's metric and labels (kinds usage and bad input).
 struct CheckPart {
   std::span<const std::size_t> samples;
   bool independent = true;
   bool stop_when_hopeless = true;
-  std::string purpose;                         ///< "check" or "judge", names the child's folder
+  std::string purpose;  ///< "check" or "judge", names the child's folder
 };
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);
 
@@ -145,8 +145,9 @@ void note_info(const Session& session, Candidate& candidate, const Json& info);
 /// Bits of the mantissa that count: "f64" > "f32" > "f16" > "bf16" > "int8" and "mixed" > "unknown".
 int precision_rank(std::string_view precision);
 
-/// Runs every corner of the declared shapes on the original and the winner, and times both on each third of ragged samples by
-/// size; names those where the winner is slower, and reports one that fails or differs as an error of the candidate.
+/// Runs every corner of the declared shapes on the original and the winner, and times both on each third of ragged
+/// samples by size; names those where the winner is slower, and reports one that fails or differs as an error of the
+/// candidate.
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner);
 /// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.
 struct Corner {

@@ -33,7 +33,10 @@ class ServedRunner final : public measure::Runner {
 
 /// CPU seconds of this process and of all its descendants, the reaped ones included (their parents keep the account).
 double own_cpu_seconds() {
-  struct Process { int parent = 0; double seconds = 0; };
+  struct Process {
+    int parent = 0;
+    double seconds = 0;
+  };
   std::map<int, Process> processes;
   const double tick = 1.0 / static_cast<double>(::sysconf(_SC_CLK_TCK));
   std::error_code error;
@@ -49,7 +52,8 @@ double own_cpu_seconds() {
     if (fields.size() < 15) continue;
     Process process;
     process.parent = parse_number<int>(fields[1]).value_or(0);
-    for (std::size_t i = 11; i <= 14; ++i) process.seconds += static_cast<double>(parse_number<long>(fields[i]).value_or(0)) * tick;
+    for (std::size_t i = 11; i <= 14; ++i)
+      process.seconds += static_cast<double>(parse_number<long>(fields[i]).value_or(0)) * tick;
     processes[*pid] = process;
   }
   const int self = ::getpid();
@@ -68,7 +72,10 @@ double own_cpu_seconds() {
 }  // namespace
 
 measure::ForeignShare machine_foreign_share(int cores) {
-  struct Reading { hardware::CpuAccount account; double own = 0; };
+  struct Reading {
+    hardware::CpuAccount account;
+    double own = 0;
+  };
   auto last = std::make_shared<Reading>(Reading{hardware::read_cpu_account(), own_cpu_seconds()});
   return [last, cores] {
     const Reading now{hardware::read_cpu_account(), own_cpu_seconds()};

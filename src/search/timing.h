@@ -13,7 +13,7 @@ struct TimingContext {
   job::Supervisor* supervisor = nullptr;
   CancelToken cancel;
   Deadline deadline;
-  std::vector<std::size_t> samples;           ///< cycled over in a block
+  std::vector<std::size_t> samples;  ///< cycled over in a block
 };
 
 /// Peak memory and child infos gathered while timing, by package and variant.
@@ -21,7 +21,7 @@ struct TimingNotes {
   std::uint64_t peak_memory = 0;
   std::vector<double> load_seconds;
   Json info;
-  std::string failure_directory;              ///< with repro.sh, where a child failed
+  std::string failure_directory;  ///< with repro.sh, where a child failed
 };
 
 /// A fresh process from the saved form at each call. `notes` is filled as children end; it must outlive the Load.

@@ -1,4 +1,5 @@
-/// Feeds every file of the given folders to the fuzz target: what libFuzzer's own main does with a corpus, for any compiler.
+/// Feeds every file of the given folders to the fuzz target: what libFuzzer's own main does with a corpus, for any
+/// compiler.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
     saved = true;
   }
   if (!saved) {
-    std::fprintf(stderr, "[make_inputs] expected mlp, small_cnn, attention, external or unknown_operator, got %s\n", kind.c_str());
+    std::fprintf(stderr, "[make_inputs] expected mlp, small_cnn, attention, external or unknown_operator, got %s\n",
+                 kind.c_str());
     return 2;
   }
   const auto written = speedster::write_safetensors(folder / "samples.safetensors", data);

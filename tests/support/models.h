@@ -129,7 +129,9 @@ inline OnnxWriter empty() {
 /// x float32 [n, 2] → x as it came, and y = relu(x).
 inline OnnxWriter passed_through() {
   OnnxWriter m;
-  m.input("x", OnnxType::kFloat, {"n", 2}).output("x", OnnxType::kFloat, {"n", 2}).output("y", OnnxType::kFloat, {"n", 2});
+  m.input("x", OnnxType::kFloat, {"n", 2})
+      .output("x", OnnxType::kFloat, {"n", 2})
+      .output("y", OnnxType::kFloat, {"n", 2});
   return m.node("Relu", {"x"}, {"y"});
 }
 

@@ -129,7 +129,8 @@ Result<Json> calibrate_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(context.text("backend", "onnxruntime")));
 
   compressor::CalibrateOptions calibration;
-  if (context.text("calibration", "percentile") == "percentile") calibration.method = compressor::Calibration::kPercentile;
+  if (context.text("calibration", "percentile") == "percentile")
+    calibration.method = compressor::Calibration::kPercentile;
   calibration.percentile = context.number("percentile", calibration.percentile);
   SPEEDSTER_ASSIGN(calibration.samples, chosen(context, store));
   calibration.memory_bytes =

@@ -14,10 +14,14 @@ TEST(JsonText, RefusesMalformedDeepAndDoubled) {
   EXPECT_TRUE(parse_json(R"({"a":{"a":"[[[["}})", "test").ok());
 }
 
-TEST(JsonText, KeepsTheOrderOfKeys) { EXPECT_EQ(to_text(parse_json(R"({"z":1,"a":2})", "test").value()), R"({"z":1,"a":2})"); }
+TEST(JsonText, KeepsTheOrderOfKeys) {
+  EXPECT_EQ(to_text(parse_json(R"({"z":1,"a":2})", "test").value()), R"({"z":1,"a":2})");
+}
 
 TEST(JsonText, TypedLookUpsNameTheKey) {
-  const Json json = parse_json(R"({"s":"x","i":3,"d":1.5,"b":true,"l":["a"],"mixed":["a",1],"big":18446744073709551615})", "t").value();
+  const Json json =
+      parse_json(R"({"s":"x","i":3,"d":1.5,"b":true,"l":["a"],"mixed":["a",1],"big":18446744073709551615})", "t")
+          .value();
   EXPECT_EQ(json_string(json, "s", "t").value(), "x");
   EXPECT_EQ(json_int(json, "i", "t").value(), 3);
   EXPECT_EQ(json_number(json, "d", "t").value(), 1.5);

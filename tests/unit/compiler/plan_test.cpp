@@ -100,7 +100,8 @@ TEST(Plan, ExcludedNodesReachEveryStepOrTheRowSaysSo) {
     if (recipe.not_possible.empty() && recipe.requested_precision != "fp32") {
       ASSERT_EQ(recipe.steps.size(), 1U) << recipe.name;
       const Json& options = recipe.steps[0].options;
-      EXPECT_EQ(options.contains("exclude") ? options["exclude"] : options["ignored_patterns"], Json({"/head/*"})) << recipe.name;
+      EXPECT_EQ(options.contains("exclude") ? options["exclude"] : options["ignored_patterns"], Json({"/head/*"}))
+          << recipe.name;
     }
   }
   EXPECT_THAT(named(planned(input), "openvino-bf16").not_possible, HasSubstr("--exclude-nodes"));
@@ -113,7 +114,8 @@ TEST(Plan, WantedAndExcluded) {
   input.exclude = {"*nncf*"};
   std::vector<std::string> names;
   for (const Recipe& recipe : planned(input)) names.push_back(recipe.name);
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("openvino-fp32", "openvino-static-int8-minmax", "openvino-static-int8-percentile"));
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("openvino-fp32", "openvino-static-int8-minmax",
+                                                     "openvino-static-int8-percentile"));
   input.wanted_backends = {"tvm"};
   EXPECT_EQ(plan(input).error().kind(), ErrorKind::kUsage);
 }

@@ -31,7 +31,8 @@ TEST(Recipe, ACandidatesFile) {
 TEST(Recipe, WhatIsWrongWithAFileIsBadInput) {
   for (const char* text :
        {"", "[]", "{", R"({"candidates": 3})", R"({"candidates": [{"backend": "reference"}]})",
-        R"({"candidates": [{"name": "a/../b", "backend": "reference"}]})", R"({"candidates": [{"name": ".a", "backend": "reference"}]})",
+        R"({"candidates": [{"name": "a/../b", "backend": "reference"}]})",
+        R"({"candidates": [{"name": ".a", "backend": "reference"}]})",
         R"({"candidates": [{"name": "a", "backend": "reference"}, {"name": "a", "backend": "reference"}]})",
         R"({"candidates": [{"name": "original", "backend": "reference"}]})",
         R"({"candidates": [{"name": "a", "backend": "reference", "options": {"x": []}}]})",

@@ -24,12 +24,11 @@ TEST(Signature, LookUpAndDescribe) {
 }
 
 TEST(Signature, RefusesHostileJson) {
-  for (const char* text :
-       {R"({"inputs":[]})", R"({"inputs":[{"name":"a"}],"outputs":[]})",
-        R"({"inputs":[{"name":"a","dtype":"float99","shape":[]}],"outputs":[]})",
-        R"({"inputs":[{"name":"a","dtype":"float32","shape":[-2]}],"outputs":[]})",
-        R"({"inputs":[{"name":"a","dtype":"float32","shape":["x"]}],"outputs":[]})",
-        R"({"inputs":[{"name":"a","dtype":"float32","shape":[{"min":-1}]}],"outputs":[]})"})
+  for (const char* text : {R"({"inputs":[]})", R"({"inputs":[{"name":"a"}],"outputs":[]})",
+                           R"({"inputs":[{"name":"a","dtype":"float99","shape":[]}],"outputs":[]})",
+                           R"({"inputs":[{"name":"a","dtype":"float32","shape":[-2]}],"outputs":[]})",
+                           R"({"inputs":[{"name":"a","dtype":"float32","shape":["x"]}],"outputs":[]})",
+                           R"({"inputs":[{"name":"a","dtype":"float32","shape":[{"min":-1}]}],"outputs":[]})"})
     EXPECT_FALSE(signature_from_json(parse_json(text, "t").value(), "t").ok()) << text;
   Json deep = {{"inputs", Json::array()}, {"outputs", Json::array()}};
   deep["inputs"].push_back({{"name", "a"}, {"dtype", "int8"}, {"shape", Json(std::vector<int>(33, 1))}});

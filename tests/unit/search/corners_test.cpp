@@ -5,15 +5,18 @@
 namespace speedster::search {
 namespace {
 
-Axis moving(const std::string& name, std::int64_t min, std::int64_t opt, std::int64_t max) { return {-1, name, min, opt, max}; }
+Axis moving(const std::string& name, std::int64_t min, std::int64_t opt, std::int64_t max) {
+  return {-1, name, min, opt, max};
+}
 
 TEST(Corners, AllTogetherAndEachAlone) {
   Signature signature;
   signature.inputs.push_back({"x", DType::kFloat32, {moving("batch", 1, 2, 8), {3}, moving("width", 40, 320, 640)}});
   std::vector<std::string> names;
   for (const Corner& corner : corners_of(signature)) names.push_back(corner.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("batch=1 width=40", "batch=2 width=320", "batch=8 width=640", "batch=1 width=320",
-                                            "batch=8 width=320", "batch=2 width=40", "batch=2 width=640"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("batch=1 width=40", "batch=2 width=320", "batch=8 width=640", "batch=1 width=320",
+                                     "batch=8 width=320", "batch=2 width=40", "batch=2 width=640"));
   EXPECT_EQ(corners_of(signature)[0].shapes.at("x"), (Shape{1, 3, 40}));
 }
 
