@@ -35,7 +35,7 @@ struct CalibratedRanges {
   Ranges minmax, percentile;  ///< `percentile` is empty where the method was kMinMax
 };
 /// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
-/// Kinds: usage (no samples), bad input (a tensor that was never finite), cancelled, and what `load` and its runs give.
+/// Kinds: usage (no samples), bad input (no tensor was ever finite), cancelled, and what `load` and its runs give.
 Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
                                    const CalibrateOptions& options, const LoadModel& load,
                                    const CancelToken& cancel = {});

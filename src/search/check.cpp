@@ -93,7 +93,12 @@ Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> s
   std::size_t fresh = 1;
   while (fresh < samples.size() && !kept_.contains(samples[fresh])) ++fresh;
   if (!child_.running() && !broken_) {  // the end of a stage's time came in the middle of a call
-    SPEEDSTER_ASSIGN(child_, ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel));
+    auto started = ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel);
+    if (!started.ok()) {
+      if (!session_->stopping()) broken_ = started.error();
+      return std::move(started).error();
+    }
+    child_ = *std::move(started);
   }
   auto answer = child_.run(samples.first(fresh), session_->deadline, session_->cancel);
   if (!answer.ok()) {

@@ -130,7 +130,7 @@ Result<measure::RaceResult> race_or_recall(Session& session, const std::string& 
                                told = now_seconds();
                                session.tell();
                              });
-  if (!raced.ok() && raced.error().kind() == ErrorKind::kTimeout)
+  if (!raced.ok() && deadline.limited() && raced.error().kind() == ErrorKind::kTimeout)
     return not_reached(digests);  // no room for two loads of the original
   if (!raced.ok()) return raced;
   // What the end of the time cut short, or who failed this once, is not the last word.
@@ -291,6 +291,26 @@ double confirm_reserve(const measure::Policy& policy, const Candidate& original,
   return measure::expected_confirm_seconds(policy, cost_of(original), finalists, 2);
 }
 
+/// No time for a race: those that look fastest so far are confirmed as they are.
+void straight_to_finals(Contest& contest, std::vector<Candidate>& candidates, const Candidate& original,
+                        const std::vector<std::size_t>& contenders, const measure::Policy& policy) {
+  const auto expected = [&](std::size_t index) {
+    const Candidate& candidate = candidates[index];
+    const double rough = candidate.rough_seconds > 0 ? candidate.rough_seconds : HUGE_VAL;
+    return candidate.row.race_latency.value_or(rough);
+  };
+  contest.finalists = contenders;
+  std::ranges::stable_sort(contest.finalists, {}, expected);
+  const auto most = static_cast<std::size_t>(policy.finalists);
+  for (std::size_t i = most; i < contest.finalists.size(); ++i)
+    retire(candidates[contest.finalists[i]], CandidateFate::kNotTried, "time: the budget ended before it was timed");
+  if (contest.finalists.size() > most) contest.finalists.resize(most);
+  if (!original.row.race_latency)
+    contest.note =
+        "the time budget left no room for a race: ONNX Runtime's own defaults were not timed, speed-ups are against "
+        "all its optimizations";
+}
+
 }  // namespace
 
 Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
@@ -298,13 +318,13 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
                            const std::vector<std::size_t>& excluded, const Deadline& confirm_end) {
   Contest contest;
   const measure::Policy policy = policy_of(session);
+  // An earlier race may have told which original is the faster one.
+  contest.baseline_is_defaults =
+      original.row.race_latency && defaults.row.race_latency && *defaults.row.race_latency < *original.row.race_latency;
   // With so little time a race of as many as are confirmed anyway would only take the confirmation's part of it.
   if (session.total.limited() && session.total.left() < kShortSeconds &&
       contenders.size() <= static_cast<std::size_t>(policy.finalists) && !contenders.empty()) {
-    contest.finalists = contenders;
-    contest.note =
-        "the time budget left no room for a race: ONNX Runtime's own defaults were not timed, speed-ups are against "
-        "all its optimizations";
+    straight_to_finals(contest, candidates, original, contenders, policy);
     return contest;
   }
   for (const Candidate& candidate : candidates) session.names[candidate.digest] = candidate.recipe.name;
@@ -318,6 +338,13 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
   if (with_defaults) ++with_place.finalists;  // the original's other settings take no candidate's place
   SPEEDSTER_ASSIGN(contest.race,
                    race_or_recall(session, "contenders", original, std::move(entrants), with_place, deadline));
+  const bool nobody = std::ranges::all_of(
+      contest.race.rows, [](const measure::RaceRow& row) { return row.fate == measure::RaceFate::kNotReached; });
+  if (nobody && !contenders.empty() && !session.cancel.cancelled() && !confirm_end.passed()) {
+    straight_to_finals(contest, candidates, original, contenders, policy);
+    return contest;
+  }
+  contest.raced = true;
   if (contest.race.original_seconds > 0) {
     original.row.race_latency = contest.race.original_seconds;
     original.row.load_seconds = contest.race.original_load_seconds;
@@ -383,7 +410,9 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
     entrants.back().may_win = !contest.priced || index != *contest.priced;
     digests.push_back(candidates[index].digest);
   }
-  const std::string subject = subject_of("confirm", baseline, digests);
+  // Who may not win is judged otherwise: with a budget it is another question.
+  const std::string kind = contest.priced ? "confirm beside " + candidates[*contest.priced].digest : "confirm";
+  const std::string subject = subject_of(kind, baseline, digests);
   const auto not_confirmed = [&]() -> Result<void> {
     for (const std::size_t index : contest.finalists)
       retire(candidates[index], CandidateFate::kNotTried,
@@ -404,7 +433,8 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
                                         session.tell();
                                       });
     if (!confirmed.ok()) {
-      if (session.stopping() || confirmed.error().kind() == ErrorKind::kTimeout) return not_confirmed();
+      const bool no_room = session.deadline.limited() && confirmed.error().kind() == ErrorKind::kTimeout;
+      if (session.stopping() || no_room) return not_confirmed();
       return std::move(confirmed).error();
     }
     contest.confirmation = *std::move(confirmed);

@@ -13,7 +13,8 @@ struct Contest {
   std::optional<std::size_t> priced;   ///< the fastest candidate that the budget excludes, confirmed beside them
   measure::RaceResult race;
   std::optional<measure::Confirmation> confirmation;
-  std::string note;  ///< for the report, where something was left out
+  bool raced = false;  ///< false: all contenders are finalists, in no measured order
+  std::string note;    ///< for the report, where something was left out
 };
 
 /// Races `contenders` (and, apart, `excluded` for their price). Fills race_latency and the fates of those that leave.

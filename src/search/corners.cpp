@@ -108,8 +108,11 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
     double times[2] = {HUGE_VAL, HUGE_VAL};
     for (int turn = 0; turn < 4; ++turn) {
       ServedPackage& one = turn % 2 == 0 ? original : winner;
-      SPEEDSTER_ASSIGN(const measure::Block block, one.block(spec, samples, session.deadline, session.cancel));
-      times[turn % 2] = std::min(times[turn % 2], block.value);
+      const auto block = one.block(spec, samples, session.deadline, session.cancel);
+      // The end of the time, or an original that fails, is no fault of the winner; what is known stays.
+      if (!block.ok() && (session.stopping() || turn % 2 == 0)) return {};
+      if (!block.ok()) return block.error();
+      times[turn % 2] = std::min(times[turn % 2], block->value);
     }
     rows.push_back({std::string("samples of the ") + kNames[third] + " third by size",
                     times[0],
@@ -164,7 +167,7 @@ Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original
     row.slower = got->call_seconds > kSlowerFactor * expected->call_seconds;
     rows.push_back(std::move(row));
   }
-  SPEEDSTER_TRY(time_thirds(session, original, child, rows));
+  if (original.running()) SPEEDSTER_TRY(time_thirds(session, original, child, rows));
   return rows;
 }
 

@@ -47,7 +47,7 @@ class Preparation {
     job.limits = session_.limits;
     // Jobs share the machine, unless the user said what one may take.
     if (session_.request->memory_limit_bytes == 0)
-      job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.workers);
+      job.limits.memory_bytes /= static_cast<std::uint64_t>(session_.side_by_side);
     job.limits.threads = session_.threads;  // the last and longest jobs run alone
     job.limits.nice = kNice;
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;

@@ -149,7 +149,8 @@ class Search {
           contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
       session_.enter("judge", judge_share);
       SPEEDSTER_TRY(judge(contest));
-      if (!leader || std::ranges::count(contest.finalists, *leader) > 0 || session_.stopping()) return {};
+      if (!contest.raced || !leader || std::ranges::count(contest.finalists, *leader) > 0 || session_.stopping())
+        return {};
       std::erase_if(contenders_, [&](std::size_t i) {
         return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower;
       });
@@ -166,7 +167,12 @@ class Search {
 
   Candidate candidate_of(compiler::Recipe recipe) const {
     Candidate candidate;
-    candidate.digest = sha256(to_text(compiler::to_json(recipe)));
+    // Another release of the vendor is another candidate.
+    const auto vendor = session_.vendor_versions.find(recipe.backend);
+    candidate.digest = Sha256()
+                           .field(to_text(compiler::to_json(recipe)))
+                           .field(vendor == session_.vendor_versions.end() ? "" : vendor->second)
+                           .hex();
     CandidateRow& row = candidate.row;
     row.name = recipe.name;
     row.backend = recipe.backend;
@@ -181,6 +187,8 @@ class Search {
   Result<void> make_plan() {
     session_.enter("plan", kMakeShare);
     const OptimizeRequest& request = *session_.request;
+    backends_ = probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel);
+    for (const auto& [name, availability] : backends_) session_.vendor_versions[name] = availability.version;
     compiler::Recipe original = compiler::original({});
     compiler::Recipe defaults = compiler::original_at_defaults();
     std::vector<compiler::Recipe> recipes;
@@ -215,8 +223,7 @@ class Search {
     compiler::PlanInput input;
     input.model = {model.operators(), model.weight_bytes()};
     input.machine = session_.machine;
-    input.backends = probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel);
-    for (const auto& [name, availability] : input.backends) session_.vendor_versions[name] = availability.version;
+    input.backends = backends_;
     input.toolchains = probe_toolchains();
     input.calibration_samples = session_.split.calibration.size();
     input.random_samples = session_.store.random();
@@ -254,7 +261,9 @@ class Search {
     auto finite = original_outputs_->check_finite(session_.split.search);
     if (original_outputs_->is_broken()) return original_failed(std::move(finite).error());
     SPEEDSTER_TRY(std::move(finite));
-    return remember_expected();
+    auto remembered = remember_expected();
+    if (original_outputs_->is_broken()) return original_failed(std::move(remembered).error());
+    return remembered;
   }
 
   /// What the original's runtime refuses is bad input; time, memory, a missing or crashing vendor keep their kind.
@@ -265,9 +274,8 @@ class Search {
     bool refused = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor;
     // Not supported: an operator of the model, or the vendor itself is missing.
     if (error.kind() == ErrorKind::kUnsupported) {
-      const auto found = probe_backends(*session_.supervisor, session_.work, session_.total, session_.cancel);
-      const auto backend = found.find(original_.recipe.backend);
-      refused = backend != found.end() && backend->second.usable;
+      const auto backend = backends_.find(original_.recipe.backend);
+      refused = backend != backends_.end() && backend->second.usable;
     }
     if (refused)
       return std::move(error).wrap_as(
@@ -297,6 +305,7 @@ class Search {
 
   Result<void> make_and_check() {
     session_.enter("check", kMakeShare);
+    session_.side_by_side = session_.workers;
     Workshop workshop(session_, candidates_, session_.workers);
     int done = static_cast<int>(
         std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
@@ -415,11 +424,13 @@ class Search {
     for (const std::size_t index : all) {
       Candidate& candidate = candidates_[index];
       const bool priced = contest.priced && index == *contest.priced;
-      if (!session_.split.independent) {
+      if (candidate.judged) {
+        // Before the race was repeated.
+      } else if (!session_.split.independent) {
         candidate.judged = candidate.searched;
-        candidate.row.drop_note = "not independent";
       } else if (const auto known = session_.journal->find("judged", candidate.digest)) {
         candidate.judged = drop_from_json(*known);
+        candidate.check_cut = false;
       } else {
         const CheckPart part{session_.split.judging, true, false, "judge"};
         auto drop = check(session_, *original_outputs_, candidate, part);
@@ -436,9 +447,7 @@ class Search {
             retire(candidate, CandidateFate::kFailed, drop.error().full_message());
         } else {
           candidate.judged = *drop;
-          if (candidate.check_cut)
-            candidate.row.drop_note = "judged on " + std::to_string(drop->samples) + " samples: the time budget";
-          else
+          if (!candidate.check_cut)
             SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
         }
       }
@@ -453,6 +462,10 @@ class Search {
   void judged_verdict(Candidate& candidate, bool priced) {
     const accuracy::Drop& drop = *candidate.judged;
     set_drop(candidate.row, drop, session_.split.independent);
+    candidate.row.drop_note = !session_.split.independent ? "not independent"
+                              : candidate.check_cut
+                                  ? "judged on " + std::to_string(drop.samples) + " samples: the time budget"
+                                  : "";
     if (priced || session_.store.random()) return;
     const bool full_only = session_.budget.full_precision_only();
     if (drop.new_non_finite)
@@ -497,7 +510,7 @@ class Search {
       }
       if (session_.cancel.cancelled()) return not_run("cancelled");
       if (session_.stopping()) return not_run("the time budget ended");
-      if (!original) {
+      if (!original || !original->running()) {
         auto started = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"),
                                             session_.deadline, session_.cancel);
         if (!started.ok()) return not_run(started.error().full_message());
@@ -537,6 +550,7 @@ class Search {
   Session& session_;
   std::vector<Candidate> candidates_;
   Candidate original_, defaults_;
+  std::map<std::string, compiler::Availability> backends_;
   bool has_defaults_ = true, from_file_ = false;
   std::optional<OriginalOutputs> original_outputs_;
   std::vector<ExpectedSample> expected_;

@@ -59,8 +59,9 @@ struct Session {
   hardware::Machine machine;
   std::string fingerprint;
   int threads = 1;
-  int workers = 1;     ///< jobs at once while candidates are made
-  job::Limits limits;  ///< of one child
+  int workers = 1;       ///< jobs at once while candidates are made
+  int side_by_side = 1;  ///< how many share the machine now
+  job::Limits limits;    ///< of one child
   std::unique_ptr<job::Supervisor> supervisor;
   std::unique_ptr<job::JobCache> cache;
   std::unique_ptr<Journal> journal;
