@@ -175,8 +175,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.labels = a.labels;
   SPEEDSTER_ASSIGN(request.shapes, parse_shapes(a.shapes));
   SPEEDSTER_ASSIGN(request.ranges, parse_ranges(a.ranges));
-  SPEEDSTER_ASSIGN(const auto axes, parse_axes(a.axes));
-  for (const auto& [name, bounds] : axes) request.axes[name] = {bounds.min, bounds.opt, bounds.max};
+  SPEEDSTER_ASSIGN(request.axes, parse_axes(a.axes));
   request.metric = a.metric;
   if (!a.metric_command.empty()) {
     SPEEDSTER_ASSIGN(request.metric_command, split_command(a.metric_command, "--metric-command"));

@@ -79,8 +79,8 @@ Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std:
   return ranges;
 }
 
-Result<std::map<std::string, AxisBounds>> parse_axes(const std::vector<std::string>& pieces) {
-  std::map<std::string, AxisBounds> axes;
+Result<std::map<std::string, OptimizeRequest::AxisRange>> parse_axes(const std::vector<std::string>& pieces) {
+  std::map<std::string, OptimizeRequest::AxisRange> axes;
   const std::string_view example = "--axis width=80:320:1280";
   for (const std::string& list : pieces)
     for (const std::string& piece : split(list, ',')) {
@@ -92,7 +92,9 @@ Result<std::map<std::string, AxisBounds>> parse_axes(const std::vector<std::stri
       const bool sound =
           sizes.size() == wanted && (wanted == 2 || wanted == 3) && sizes.front() >= 1 && std::ranges::is_sorted(sizes);
       if (!sound) return wrong("--axis", "NAME=MIN:OPT:MAX in growing order", piece, example);
-      if (!axes.emplace(pair->key, AxisBounds{sizes.front(), sizes[wanted == 3 ? 1 : wanted - 1], sizes.back()}).second)
+      if (!axes.emplace(pair->key,
+                        OptimizeRequest::AxisRange{sizes.front(), sizes[wanted == 3 ? 1 : wanted - 1], sizes.back()})
+               .second)
         return wrong("--axis", "one range for each axis", pair->key + " twice");
     }
   return axes;

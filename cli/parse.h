@@ -1,6 +1,7 @@
 /// The small languages of the command line. Errors have kind usage and say what was expected.
 #pragma once
 #include <speedster/error.h>
+#include <speedster/optimize.h>
 #include <speedster/tensor.h>
 
 #include <cstdint>
@@ -16,11 +17,8 @@ namespace speedster::cli {
 Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& pieces);
 /// "NAME=LOW:HIGH" with LOW below HIGH.
 Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std::vector<std::string>& pieces);
-struct AxisBounds {
-  std::int64_t min = 1, opt = 1, max = 1;
-};
 /// "NAME=MIN:OPT:MAX" or "NAME=MIN:MAX" (opt is then max), in this order and at least 1.
-Result<std::map<std::string, AxisBounds>> parse_axes(const std::vector<std::string>& pieces);
+Result<std::map<std::string, OptimizeRequest::AxisRange>> parse_axes(const std::vector<std::string>& pieces);
 /// "KEY=VALUE" pieces.
 Result<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& pieces, std::string_view option);
 /// Seconds of "60", "60s", "2m", "1m30s", "1.5h", "500ms".

@@ -13,11 +13,14 @@ Result<Json> probe(const std::string& name) {
     Json answer = opened->probe;
     answer["library"] = opened->library.path.string();
     answer["source"] = opened->library.source;
-    answer["load_options"] = Json::array();  // what a session may set
-    const Json described = opened->instance.plugin().description().value("options", Json::object());
-    for (const auto& [key, about] : described.items())
-      if (backend::options_of_scope(opened->instance.plugin(), {{key, ""}}, "load").value().contains(key))
-        answer["load_options"].push_back(key);
+    // What a session may set.
+    const backend::Plugin& plugin = opened->instance.plugin();
+    backend::Options all;
+    const Json described = plugin.description().value("options", Json::object());
+    for (const auto& [key, about] : described.items()) all[key];
+    SPEEDSTER_ASSIGN(const backend::Options load, backend::options_of_scope(plugin, all, "load"));
+    answer["load_options"] = Json::array();
+    for (const auto& [key, value] : load) answer["load_options"].push_back(key);
     return answer;
   }
   // A vendor that is not there is what a probe finds out, no failure of it; a plug-in that is not there is.

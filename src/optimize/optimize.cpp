@@ -83,16 +83,20 @@ Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, co
   return options;
 }
 
+/// What tells a file from its next version without reading it: size, where it is a regular file, and time stamp.
+void add_stamp(Sha256& digest, const fs::path& path) {
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) digest.field(std::to_string(fs::file_size(path, error)));
+  digest.field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
+}
+
 /// Names a set of samples without reading them: path, size and time stamp of the data, and what was said about them.
 Result<std::string> store_key(const samples::SampleOptions& options, const Signature& signature) {
   Sha256 digest;
   auto add_file = [&](const fs::path& path) {
     std::error_code error;
-    const auto status = fs::status(path, error);
     digest.field(fs::absolute(path, error).string());
-    if (fs::is_regular_file(status)) digest.field(std::to_string(fs::file_size(path, error)));
-    const auto stamp = fs::last_write_time(path, error);
-    digest.field(std::to_string(stamp.time_since_epoch().count()));
+    add_stamp(digest, path);
   };
   if (options.random)
     digest.field("random").field(std::to_string(options.seed)).field(std::to_string(options.random_count));
@@ -168,15 +172,14 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
 }
 
 /// A file by its content where it is small, else by size and time stamp; what is no file adds nothing.
-void add_file(Sha256& digest, const fs::path& path) {
+void add_content(Sha256& digest, const fs::path& path) {
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return;
   const auto content = read_file(path, std::uint64_t{4} << 20U);
   if (content.ok())
     digest.field(*content);
   else
-    digest.field(std::to_string(fs::file_size(path, error)))
-        .field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
+    add_stamp(digest, path);
 }
 
 /// Everything that decides what the search would find out; the budget is not part of it.
@@ -190,11 +193,11 @@ std::string search_key(const search::Session& session) {
   digest.field(request.metric).field(join(request.metric_command, "\n")).field(request.output_name);
   digest.field(std::to_string(request.metric_confidence.value_or(0)));
   // The metric's own script and the vendors that the user chose: editing them asks another question.
-  for (const std::string& word : request.metric_command) add_file(digest, word);
-  if (!request.candidates.empty()) add_file(digest, request.candidates);
+  for (const std::string& word : request.metric_command) add_content(digest, word);
+  if (!request.candidates.empty()) add_content(digest, request.candidates);
   for (const char* vendor : {"ONNXRUNTIME", "OPENVINO"}) {
     const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
-    if (!library.empty()) digest.field(library), add_file(digest, library);
+    if (!library.empty()) digest.field(library), add_content(digest, library);
   }
   digest.field(std::to_string(session.threads))
       .field(std::to_string(request.concurrency))

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "package/samples.h"
 #include "package/writer.h"
+#include "tensor/copy.h"
 
 namespace speedster::saving {
 namespace {
@@ -90,10 +91,7 @@ Result<void> add_samples(package::PackageWriter& writer, const search::Session& 
     package::SampleToPack sample;
     SPEEDSTER_ASSIGN(const auto inputs, session.store.sample(expected.sample));
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      sample.inputs.push_back(
-          {session.signature.inputs[i].name,
-           Tensor::from<std::byte>(inputs[i].dtype, Shape(inputs[i].shape.begin(), inputs[i].shape.end()),
-                                   {static_cast<const std::byte*>(inputs[i].data), inputs[i].bytes()})});
+      sample.inputs.push_back({session.signature.inputs[i].name, copy_of(inputs[i])});
     for (std::size_t i = 0; i < expected.outputs.size(); ++i)
       sample.outputs.push_back({session.signature.outputs[i].name, std::move(expected.outputs[i])});
     samples.push_back(std::move(sample));

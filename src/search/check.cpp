@@ -195,16 +195,15 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
       break;
     }
     const auto rest = part.samples.subspan(done, std::min(timed ? kLeastSamples : kChunk, part.samples.size() - done));
-    const auto expected = original.get(rest);
-    if (!expected.ok()) return expected.error();
+    SPEEDSTER_ASSIGN(const auto expected, original.get(rest));
     std::size_t compared = 0;
-    while (compared < expected->size()) {
-      const auto wanted = rest.subspan(compared, expected->size() - compared);
+    while (compared < expected.size()) {
+      const auto wanted = rest.subspan(compared, expected.size() - compared);
       const double begin = now_seconds();
       SPEEDSTER_ASSIGN(const auto got, as_vendors(child.run(wanted, session.deadline, session.cancel)));
       candidate.rough_seconds = (now_seconds() - begin) / static_cast<double>(std::max<std::size_t>(got.size(), 1));
       for (std::size_t i = 0; i < got.size(); ++i) {
-        const Outputs& wants = (*expected)[compared];
+        const Outputs& wants = expected[compared];
         if (got[i].size() != wants.size())
           return Error(ErrorKind::kVendor, "[check] expected " + std::to_string(wants.size()) + " outputs, got " +
                                                std::to_string(got[i].size()));

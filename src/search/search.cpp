@@ -11,6 +11,7 @@
 #include "search/availability.h"
 #include "search/contest.h"
 #include "search/rows.h"
+#include "tensor/copy.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::search {
@@ -294,10 +295,7 @@ class Search {
       for (const TensorView& tensor : outputs.front()) more += tensor.bytes();
       if (bytes + more > kExpectedBytes && !expected_.empty()) break;
       bytes += more;
-      for (const TensorView& tensor : outputs.front())
-        expected.outputs.push_back(
-            Tensor::from<std::byte>(tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()),
-                                    {static_cast<const std::byte*>(tensor.data), tensor.bytes()}));
+      for (const TensorView& tensor : outputs.front()) expected.outputs.push_back(copy_of(tensor));
       expected_.push_back(std::move(expected));
     }
     return {};

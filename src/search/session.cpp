@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tensor/copy.h"
+
 namespace speedster::search {
 namespace {
 
@@ -13,12 +15,8 @@ std::filesystem::path inputs_of(const Session& session, const job::ServeFailure&
   const auto sample = session.store.sample(request["indices"].front().get<std::size_t>());
   if (!sample.ok()) return {};
   std::vector<NamedTensor> inputs;
-  for (std::size_t i = 0; i < sample->size(); ++i) {
-    const TensorView& view = (*sample)[i];
-    inputs.push_back({session.store.input_names()[i],
-                      Tensor::from<std::byte>(view.dtype, Shape(view.shape.begin(), view.shape.end()),
-                                              {static_cast<const std::byte*>(view.data), view.bytes()})});
-  }
+  for (std::size_t i = 0; i < sample->size(); ++i)
+    inputs.push_back({session.store.input_names()[i], copy_of((*sample)[i])});
   const std::filesystem::path file = failure.directory / "inputs.npz";
   return samples::write_npz(file, inputs).ok() ? file : std::filesystem::path();
 }

@@ -106,8 +106,7 @@ class OriginalOutputs {
   /// Outputs of the first k of `samples` (k at least 1), valid until the next call.
   Result<std::vector<Outputs>> get(std::span<const std::size_t> samples);
   ServedPackage& child() { return child_; }
-  /// The failure of the original itself, if it had one.
-  const Error& broken() const { return *broken_; }
+  /// Whether the original itself failed.
   bool is_broken() const { return broken_.has_value(); }
   /// Refuses an original whose outputs are all NaN on a sample. Kind bad input.
   Result<void> check_finite(std::span<const std::size_t> samples);

@@ -29,6 +29,18 @@ TEST(ParseShapes, RefusesWhatIsNoShape) {
   }
 }
 
+TEST(ParseAxes, ReadsMinOptAndMaxAndRefusesTheRest) {
+  const auto axes = parse_axes({"width=80:320:1280,batch=1:8"});
+  ASSERT_TRUE(axes) << axes.error().message();
+  EXPECT_EQ(axes->at("width").min, 80);
+  EXPECT_EQ(axes->at("width").opt, 320);
+  EXPECT_EQ(axes->at("width").max, 1280);
+  EXPECT_EQ(axes->at("batch").opt, 8) << "without an opt it is the largest";
+  for (const char* text : {"width", "width=", "=1:2", "width=3", "width=3:2", "width=0:2", "width=1:3:2",
+                           "width=1:2:3:4", "width=a:b", "width=1:2,width=1:2"})
+    EXPECT_FALSE(parse_axes({text})) << text;
+}
+
 TEST(ParseRanges, ReadsBounds) {
   auto ranges = parse_ranges({"tokens=0:30522,x=-1.5:2e3"});
   ASSERT_TRUE(ranges) << ranges.error().message();
