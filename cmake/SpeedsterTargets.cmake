@@ -31,6 +31,8 @@ if(SPEEDSTER_WARNINGS_AS_ERRORS)
   target_compile_options(speedster_options INTERFACE -Werror)
   # g++ 12 takes moved-from variants and inlined strings for uninitialised (GCC bug 105562 and its kin): said, but no error.
   target_compile_options(speedster_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
+  # clang 19 finds what C++17 deprecated in the stable_sort of libstdc++ 12 itself.
+  target_compile_options(speedster_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-error=deprecated-declarations>)
 endif()
 if(SPEEDSTER_SANITIZE)
   target_compile_options(speedster_options INTERFACE -fsanitize=${SPEEDSTER_SANITIZE} -fno-omit-frame-pointer)
