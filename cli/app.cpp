@@ -107,8 +107,11 @@ class Parser {
   /// Unknown commands and options, with the word that was probably meant: the parsing library would only name them.
   Result<void> check_words(const std::vector<std::string>& arguments) {
     const CLI::App* app = &root_;
+    std::string who = root_.get_name();
     std::size_t at = 0;
-    // The words before the first option name the command, and for some a second one ("toolchain install").
+    const std::vector<std::string> leading = long_options(root_);  // none of them takes a value
+    while (at < arguments.size() && std::find(leading.begin(), leading.end(), arguments[at]) != leading.end()) ++at;
+    // The words before the next option name the command, and for some a second one ("toolchain install").
     for (; at < arguments.size() && !arguments[at].starts_with("-"); ++at) {
       std::vector<std::string> names;
       for (const CLI::App* child : app->get_subcommands(nullptr)) names.push_back(child->get_name());
@@ -120,13 +123,14 @@ class Parser {
                                      arguments[at], names, "speedster --help"));
       }
       app = app->get_subcommand(arguments[at]);
+      who += " " + arguments[at];
     }
     const std::vector<std::string> known = long_options(*app);
     for (; at < arguments.size() && arguments[at] != "--"; ++at) {
       const std::string word = arguments[at].substr(0, arguments[at].find('='));
       if (!word.starts_with("--") || std::find(known.begin(), known.end(), word) != known.end()) continue;
-      return usage(with_suggestion("[usage] expected an option of " + app->get_name() + ", got " + word, word, known,
-                                   "speedster " + app->get_name() + " --help"));
+      return usage(
+          with_suggestion("[usage] expected an option of " + who + ", got " + word, word, known, who + " --help"));
     }
     return {};
   }
@@ -146,6 +150,12 @@ void Io::say(std::string_view text) const {
 
 void Io::print(const Json& result) const { out << to_text(result, 2) << '\n'; }
 
+Json error_json(const Error& error) {
+  return {{"ok", false},
+          {"error", {{"kind", std::string(error_kind_name(error.kind()))}, {"message", error.full_message()}}},
+          {"exit_code", static_cast<int>(exit_code(error.kind()))}};
+}
+
 int run_app(const std::vector<std::string>& arguments, const std::vector<Command>& commands, Io& io) {
   Parser parser(commands, io);
   Result<ExitCode> done = parser.run(arguments);
@@ -155,10 +165,7 @@ int run_app(const std::vector<std::string>& arguments, const std::vector<Command
   }
   const Error& error = done.error();
   const ExitCode code = exit_code(error.kind());
-  if (io.json)
-    io.print({{"ok", false},
-              {"error", {{"kind", std::string(error_kind_name(error.kind()))}, {"message", error.full_message()}}},
-              {"exit_code", static_cast<int>(code)}});
+  if (io.json) io.print(error_json(error));
   // Several lines stay several lines (the numpy lines of an error about samples), each made harmless.
   std::string text;
   for (const std::string& line : split(error.full_message(), '\n'))

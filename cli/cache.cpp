@@ -16,17 +16,18 @@ struct CacheArguments {
   bool all = false;
 };
 
-/// A folder of the cache that is no job: a store of samples.
-struct SampleEntry {
+/// A folder of the cache that is no job: a store of samples, or a search's journal.
+struct Folder {
   fs::path path;
   std::uint64_t bytes = 0;
   double age_seconds = 0;
 };
 
-std::vector<SampleEntry> sample_entries() {
-  std::vector<SampleEntry> entries;
+/// Of cache/KIND, those used longest ago first.
+std::vector<Folder> folders(const char* kind) {
+  std::vector<Folder> entries;
   std::error_code error;
-  for (fs::directory_iterator it(cache_directory() / "samples", error), end; !error && it != end; it.increment(error)) {
+  for (fs::directory_iterator it(cache_directory() / kind, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     const auto age = fs::file_time_type::clock::now() - fs::last_write_time(it->path(), ignored);
     entries.push_back({it->path(), directory_size(it->path()), std::chrono::duration<double>(age).count()});
@@ -49,7 +50,7 @@ std::string age(double seconds) {
 Result<ExitCode> list(Io& io) {
   SPEEDSTER_ASSIGN(const job::JobCache cache, open_cache());
   std::uint64_t total = 0;
-  Json jobs = Json::array(), samples = Json::array();
+  Json jobs = Json::array(), rest = {{"samples", Json::array()}, {"searches", Json::array()}};
   for (const job::JobCache::Entry& entry : cache.list()) {
     total += entry.bytes;
     jobs.push_back(
@@ -57,16 +58,22 @@ Result<ExitCode> list(Io& io) {
     io.say(report::pad(entry.key.substr(0, 12), 14) + report::pad(report::printable(entry.step), 20) +
            report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
   }
-  for (const SampleEntry& entry : sample_entries()) {
-    total += entry.bytes;
-    const std::string key = entry.path.filename().string();
-    samples.push_back({{"key", key}, {"bytes", entry.bytes}, {"age_seconds", entry.age_seconds}});
-    io.say(report::pad(report::printable(key.substr(0, 12)), 14) + report::pad("samples", 20) +
-           report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
-  }
+  for (const char* kind : {"samples", "searches"})
+    for (const Folder& entry : folders(kind)) {
+      total += entry.bytes;
+      const std::string key = entry.path.filename().string();
+      rest[kind].push_back({{"key", key}, {"bytes", entry.bytes}, {"age_seconds", entry.age_seconds}});
+      io.say(report::pad(report::printable(key.substr(0, 12)), 14) +
+             report::pad(kind == std::string_view("samples") ? "samples" : "search", 20) +
+             report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
+    }
   if (io.json)
-    io.print(
-        {{"ok", true}, {"folder", cache_directory().string()}, {"bytes", total}, {"jobs", jobs}, {"samples", samples}});
+    io.print({{"ok", true},
+              {"folder", cache_directory().string()},
+              {"bytes", total},
+              {"jobs", jobs},
+              {"samples", rest["samples"]},
+              {"searches", rest["searches"]}});
   io.say((total > 0 ? report::format_bytes(total) : std::string("nothing")) + " in " + cache_directory().string());
   return kOk;
 }
@@ -80,20 +87,31 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
     SPEEDSTER_ASSIGN(keep, parse_bytes(a.max_size, "--max-size"));
   }
   SPEEDSTER_ASSIGN(job::JobCache cache, open_cache());
-  // Stores of samples go first: they are made again in seconds, a compilation may take minutes.
-  std::uint64_t jobs = 0, samples = 0, freed = 0;
+  // Stores of samples go first: they are made again in seconds, a compilation may take minutes. Journals are small and
+  // go last: they alone know what was measured.
+  std::uint64_t jobs = 0, freed = 0;
   for (const job::JobCache::Entry& entry : cache.list()) jobs += entry.bytes;
-  std::vector<SampleEntry> stores = sample_entries();
-  for (const SampleEntry& store : stores) samples += store.bytes;
-  for (const SampleEntry& store : stores) {
-    if (jobs + samples <= keep && !a.all) break;
-    std::error_code error;
-    fs::remove_all(store.path, error);
-    if (error) return errno_error(error.value(), "cache", "a folder that can be removed", store.path);
-    samples -= store.bytes;
-    freed += store.bytes;
-  }
-  freed += cache.prune(keep > samples ? keep - samples : 0);
+  const std::vector<Folder> stores = folders("samples"), journals = folders("searches");
+  const auto bytes_of = [](const std::vector<Folder>& all) {
+    std::uint64_t bytes = 0;
+    for (const Folder& one : all) bytes += one.bytes;
+    return bytes;
+  };
+  std::uint64_t rest = bytes_of(stores) + bytes_of(journals);
+  const auto drop = [&](const std::vector<Folder>& all, std::uint64_t others) -> Result<void> {
+    for (const Folder& one : all) {
+      if (!a.all && others + rest <= keep) break;
+      std::error_code error;
+      fs::remove_all(one.path, error);
+      if (error) return errno_error(error.value(), "cache", "a folder that can be removed", one.path);
+      rest -= one.bytes;
+      freed += one.bytes;
+    }
+    return {};
+  };
+  SPEEDSTER_TRY(drop(stores, jobs));
+  freed += cache.prune(keep > rest ? keep - rest : 0);
+  SPEEDSTER_TRY(drop(journals, 0));
   if (io.json) io.print({{"ok", true}, {"freed_bytes", freed}});
   io.say((freed > 0 ? report::format_bytes(freed) : std::string("nothing")) + " freed");
   return kOk;

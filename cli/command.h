@@ -20,7 +20,7 @@ struct Io {
   std::ostream& out;
   std::ostream& err;
   Terminal out_terminal, err_terminal;
-  const std::atomic<bool>* cancel = nullptr;  ///< raised by Ctrl-C
+  const std::atomic<bool>* cancel = nullptr;  ///< raised by Ctrl-C, for commands that await it (interrupt.h)
   bool json = false;                          ///< results on `out` as JSON
   bool quiet = false;                         ///< no progress on `err`
   bool verbose = false;                       ///< log messages on `err`

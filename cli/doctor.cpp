@@ -4,14 +4,16 @@
 #include <algorithm>
 #include <thread>
 
+#include "backend/plugin.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/probe.h"
 #include "hardware/cpu.h"
+#include "job/supervisor.h"
 #include "report/format.h"
 #include "report/text.h"
+#include "search/availability.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::cli {
@@ -84,7 +86,7 @@ class Page {
   bool first_ = true;
 };
 
-void say_backend(Page& page, const BackendState& backend) {
+void say_backend(Page& page, const search::BackendState& backend) {
   if (backend.usable) {
     std::string text = "usable";
     if (!backend.version.empty()) text += ", " + backend.version;
@@ -110,23 +112,41 @@ void say_toolchain(Page& page, const toolchain::Row& row) {
   page.line(row.name, text);
 }
 
+/// Where no child can be started at all, each plug-in is a row that says why.
+std::vector<search::BackendState> ask_backends(const CancelToken& cancel) {
+  const auto ask = [&]() -> Result<std::vector<search::BackendState>> {
+    SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
+    SPEEDSTER_ASSIGN(const auto supervisor, job::Supervisor::start(worker, {}));
+    SPEEDSTER_ASSIGN(const TempDir work, TempDir::create("speedster-doctor"));
+    return search::probe_backends(*supervisor, work.path(), {}, cancel);
+  };
+  Result<std::vector<search::BackendState>> states = ask();
+  if (states) return *std::move(states);
+  std::vector<search::BackendState> rows;
+  for (const std::string& name : backend::list_plugins()) {
+    rows.emplace_back().name = name;
+    rows.back().reason = states.error().full_message();
+  }
+  return rows;
+}
+
 Result<ExitCode> doctor(Io& io) {
   const CancelToken cancel;
   const TokenFollowsFlag follows(io.cancel, cancel);
   const hardware::Machine machine = hardware::probe();
   const Noise noise = listen();
-  const std::vector<BackendState> backends = probe_backends(cancel);
+  const std::vector<search::BackendState> backends = ask_backends(cancel);
   if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[doctor] interrupted");
   const std::vector<toolchain::Row> toolchains = toolchain::list();
   const std::vector<Folder> places = folders();
   // The reference backend is exact, not fast: it alone makes no model faster.
   const bool any = std::any_of(backends.begin(), backends.end(),
-                               [](const BackendState& b) { return b.usable && b.name != "reference"; });
+                               [](const search::BackendState& b) { return b.usable && b.name != "reference"; });
   const ExitCode code = any ? kOk : kVendor;
 
   if (io.json) {
     Json backend_rows = Json::array(), toolchain_rows = Json::array(), folder_rows = Json::object();
-    for (const BackendState& backend : backends) backend_rows.push_back(to_json(backend));
+    for (const search::BackendState& backend : backends) backend_rows.push_back(search::to_json(backend));
     for (const toolchain::Row& row : toolchains)
       toolchain_rows.push_back({{"name", row.name},
                                 {"installed", row.installed},
@@ -162,7 +182,7 @@ Result<ExitCode> doctor(Io& io) {
                               : ": quiet"));
   if (!noise.governor.empty()) page.line("governor", noise.governor);
   page.heading("Backends");
-  for (const BackendState& backend : backends) say_backend(page, backend);
+  for (const search::BackendState& backend : backends) say_backend(page, backend);
   if (backends.empty()) page.line("none", "no plug-ins were found; SPEEDSTER_BACKEND_PATH names their folder");
   page.heading("Toolchains");
   for (const toolchain::Row& row : toolchains) say_toolchain(page, row);

@@ -1,4 +1,5 @@
-/// Ctrl-C: the first one asks the command to end in good order, the second one ends the process.
+/// Ctrl-C: the first one asks a command that awaits it to end in good order, and ends any other with exit code 7; the
+/// second one ends the process.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -8,9 +9,18 @@
 
 namespace speedster::cli {
 
-/// Installs the handler for SIGINT and SIGTERM and returns the flag that it raises. Children are ended by their
-/// watchdog, however this process ends.
-const std::atomic<bool>* watch_interrupts();
+/// Installs the handler for SIGINT and SIGTERM and returns the flag that it raises. Children end with this process,
+/// however it ends. `json`: an interrupt is also told on stdout.
+const std::atomic<bool>* watch_interrupts(bool json);
+
+/// As long as one lives, the command looks at the flag, and the first interrupt only raises it.
+class AwaitsInterrupt {
+ public:
+  AwaitsInterrupt();
+  AwaitsInterrupt(const AwaitsInterrupt&) = delete;
+  AwaitsInterrupt& operator=(const AwaitsInterrupt&) = delete;
+  ~AwaitsInterrupt();
+};
 
 /// Raises a token when such a flag rises, as long as it lives.
 class TokenFollowsFlag {
@@ -24,6 +34,7 @@ class TokenFollowsFlag {
   }
 
  private:
+  AwaitsInterrupt awaits_;
   std::jthread thread_;
 };
 

@@ -38,8 +38,11 @@ Result<LoadOptions> load_options(const LoadArguments& a, Io& io) {
   options.hide_isa = a.hide_isa;
   SPEEDSTER_ASSIGN(options.vendor_library, parse_pairs(a.vendor_library, "--vendor-library"));
   SPEEDSTER_ASSIGN(options.options, parse_pairs(a.options, "--option"));
-  if (io.verbose)
-    options.log = [&io](int, std::string_view text) { io.err << io.err_terminal.fit(report::printable(text)) + "\n"; };
+  constexpr int kWarning = 2;
+  options.log = [&io, least = io.verbose ? 0 : kWarning](int level, std::string_view text) {
+    if (level >= least && (level > kWarning || !io.quiet))
+      io.err << io.err_terminal.fit(report::printable(text)) + "\n";
+  };
   return options;
 }
 

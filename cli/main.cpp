@@ -1,6 +1,7 @@
 // speedster: the command. What it does is in app.h and commands.h.
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -12,8 +13,10 @@
 int main(int argc, char** argv) {
   using namespace speedster::cli;
   try {
-    Io io{std::cout, std::cerr, probe_terminal(STDOUT_FILENO), probe_terminal(STDERR_FILENO), watch_interrupts()};
-    const int code = run_app({argv + 1, argv + argc}, all_commands(), io);
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    Io io{std::cout, std::cerr, probe_terminal(STDOUT_FILENO), probe_terminal(STDERR_FILENO), watch_interrupts(json)};
+    const int code = run_app(arguments, all_commands(), io);
     if (std::cout.flush()) return code;
     std::cerr << "speedster: [output] expected a stdout that can be written, got an error\n";
     return code == kOk ? kSystem : code;

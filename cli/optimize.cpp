@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 #include "cli/parse.h"
 #include "cli/progress.h"
 
@@ -41,11 +42,33 @@ Result<void> check_writable(const std::string& file, const char* option) {
   return {};
 }
 
+/// A report must not be written over what the search reads, nor over the other report.
+Result<void> check_distinct(const OptimizeArguments& a) {
+  const std::pair<const char*, const std::string*> files[] = {{"--report", &a.report}, {"--html", &a.html},
+                                                              {"the model", &a.model}, {"--data", &a.data},
+                                                              {"--labels", &a.labels}, {"--candidates", &a.candidates}};
+  constexpr std::size_t kWritten = 2;
+  for (std::size_t i = 0; i < kWritten; ++i)
+    for (std::size_t j = i + 1; j < std::size(files); ++j) {
+      if (files[i].second->empty() || files[j].second->empty()) continue;
+      const fs::path one = *files[i].second, other = *files[j].second;
+      std::error_code error;
+      if (fs::equivalent(one, other, error) ||
+          fs::absolute(one).lexically_normal() == fs::absolute(other).lexically_normal())
+        return Error(ErrorKind::kUsage, std::string("[usage] expected ") + files[i].first +
+                                            " to be a file of its own, got that of " + files[j].first + ", " +
+                                            one.string());
+    }
+  return {};
+}
+
 Result<ExitCode> run_optimize(const OptimizeArguments& arguments, const Optimizer& optimizer, Io& io) {
   SPEEDSTER_ASSIGN(OptimizeRequest request, optimize_request(arguments, io.arguments));
   SPEEDSTER_TRY(check_writable(arguments.report, "--report"));
   SPEEDSTER_TRY(check_writable(arguments.html, "--html"));
+  SPEEDSTER_TRY(check_distinct(arguments));
   request.cancel = io.cancel;
+  const AwaitsInterrupt awaits;
   ProgressDisplay display(io.err, io.err_terminal);
   if (!io.quiet) request.progress = [&](const Progress& progress) { display.update(progress); };
   const int least = io.verbose ? 0 : 2;  // warnings always
@@ -117,7 +140,7 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   add_list(app, "--exclude-nodes", a.exclude_nodes, "Nodes that stay in full precision (names or shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
-  app.add_option("--candidates", a.candidates, "A JSON list of candidates in place of the plan")
+  app.add_option("--candidates", a.candidates, "A JSON file with the list \"candidates\" in place of the plan")
       ->group(kTriedGroup)
       ->type_name("FILE.json");
 
@@ -167,6 +190,8 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   if (a.concurrency < 1) return usage("expected --concurrency to be at least 1, got " + std::to_string(a.concurrency));
   if (!a.metric.empty() && !a.metric_command.empty())
     return usage("expected --metric or --metric-command, got both; try one of them");
+  if (a.metric_confidence && !a.metric_drop)
+    return usage("expected --metric-drop with --metric-confidence, got none; try --metric-drop 0.01");
 
   OptimizeRequest request;
   request.model = a.model;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/load_options.h"
@@ -96,11 +97,10 @@ Result<NamedTensor> joined(const std::vector<std::vector<NamedTensor>>& calls, s
   return NamedTensor{first.name, std::move(whole)};
 }
 
-Result<std::vector<NamedTensor>> run_all(const Learner& learner, const std::vector<NamedTensor>& arrays, Io& io) {
+Result<std::vector<NamedTensor>> run_all(const Learner& learner, const std::vector<NamedTensor>& arrays) {
   const std::int64_t calls = calls_of(arrays, learner);
   std::vector<std::vector<NamedTensor>> results;
   for (std::int64_t call = 0; call < calls; ++call) {
-    if (io.cancel != nullptr && *io.cancel) return Error(ErrorKind::kCancelled, "[run] interrupted");
     std::vector<TensorView> views(learner.inputs().size());
     std::vector<Shape> shapes(views.size());
     for (const NamedTensor& array : arrays) {
@@ -141,6 +141,8 @@ Result<ExitCode> run(const RunArguments& a, Io& io) {
   if (a.package.empty() || a.data.empty())
     return Error(ErrorKind::kUsage,
                  "[usage] expected a package and --data, got less; try speedster run PACKAGE --data INPUTS.npz");
+  if (!a.output.empty() && fs::path(a.output).has_extension() && fs::path(a.output).extension() != ".npz")
+    return Error(ErrorKind::kUsage, "[usage] expected -o to be an npz file, got " + a.output + "; try -o outputs.npz");
   SPEEDSTER_ASSIGN(const LoadOptions options, load_options(*a.load, io));
   const double begin = now_seconds();
   SPEEDSTER_ASSIGN(const Learner learner, Learner::load(a.package, options));
@@ -148,7 +150,7 @@ Result<ExitCode> run(const RunArguments& a, Io& io) {
   SPEEDSTER_ASSIGN(std::vector<NamedTensor> arrays, samples::read_tensors(a.data));
   SPEEDSTER_ASSIGN(arrays, arrange(std::move(arrays), learner));
   const double ready = now_seconds();
-  SPEEDSTER_ASSIGN(const std::vector<NamedTensor> outputs, run_all(learner, arrays, io));
+  SPEEDSTER_ASSIGN(const std::vector<NamedTensor> outputs, run_all(learner, arrays));
   const double seconds = now_seconds() - ready;
   if (!a.output.empty()) SPEEDSTER_TRY(samples::write_npz(a.output, outputs));
   if (io.json) {

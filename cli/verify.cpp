@@ -1,6 +1,7 @@
 // `speedster verify`: is a package whole, and does it still answer on this machine as it did when it was made?
 #include <speedster/learner.h>
 
+#include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/load_options.h"
 #include "report/format.h"
@@ -41,10 +42,13 @@ Result<ExitCode> run(const std::string& package, const LoadArguments& arguments,
   const Result<Json> result = parse_json(text.empty() ? "{}" : text, "verify");
   // What was found out before a failure is worth seeing: the failure goes to stderr, the rest is the result.
   if (result && result->is_object() && !result->empty()) {
-    if (io.json)
-      io.print(*result);
-    else
+    if (io.json) {
+      Json json = *result;
+      if (!verified) json.update(error_json(verified.error()));
+      io.print(json);
+    } else {
       print(*result, io);
+    }
     if (verified) {
       io.say("ok        the package holds on this machine");
       return kOk;

@@ -15,9 +15,10 @@ if(TARGET speedster)
   speedster_install_library(speedster)
 endif()
 if(TARGET speedster_run)
-  # `speedster bundle` puts it beside a package, to show that it runs.
-  file(RELATIVE_PATH to_lib /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${CMAKE_INSTALL_LIBDIR})
-  set_target_properties(speedster_run PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
+  # `speedster bundle` puts it beside a package, to show that it runs: there the libraries are in lib.
+  set(rpath ${SPEEDSTER_PROGRAM_RPATH} "$ORIGIN/../lib")
+  list(REMOVE_DUPLICATES rpath)
+  set_target_properties(speedster_run PROPERTIES INSTALL_RPATH "${rpath}")
   install(TARGETS speedster_run RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 endif()
 

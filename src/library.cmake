@@ -7,4 +7,5 @@ add_library(speedster::speedster ALIAS speedster)
 speedster_link_rooms(speedster optimize report)
 target_include_directories(speedster INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                $<BUILD_INTERFACE:${SPEEDSTER_VENDOR_INCLUDE}> $<INSTALL_INTERFACE:include>)
+target_compile_features(speedster INTERFACE cxx_std_20)
 set_target_properties(speedster PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})

@@ -124,7 +124,8 @@ Owned<OrtSessionOptions> Session::session_options(const ProfileFile* profile) co
   const Api& api = this->api();
   auto options = new_session_options(api, options_.text("optimization"));
   OrtSessionOptions* raw = options.get();
-  api.check(api->SetIntraOpNumThreads(raw, static_cast<int>(options_.integer("threads"))), "a number of threads");
+  if (const auto threads = static_cast<int>(options_.integer("threads")); threads > 0)
+    api.check(api->SetIntraOpNumThreads(raw, threads), "a number of threads");
   const auto inter = static_cast<int>(options_.integer("inter_threads"));
   api.check(api->SetInterOpNumThreads(raw, inter), "a number of threads");
   api.check(api->SetSessionExecutionMode(raw, inter > 1 ? ORT_PARALLEL : ORT_SEQUENTIAL), "an execution mode");
@@ -178,6 +179,10 @@ plugin::TensorSpec Session::describe_tensor(std::size_t index, bool input) const
 
   std::size_t rank = 0;
   api.check(api->GetDimensionsCount(info, &rank), "a rank");
+  if (rank == 0 && scan_.unranked.contains(spec.name)) {  // the library tells a scalar and no shape alike
+    spec.ranked = false;
+    return spec;
+  }
   spec.shape.resize(rank);
   api.check(api->GetDimensions(info, spec.shape.data(), rank), "a shape");
   std::vector<const char*> axes(rank, nullptr);

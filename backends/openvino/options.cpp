@@ -16,7 +16,8 @@ const plugin::OptionTable& option_table() {
     std::vector<plugin::OptionSpec> specs = plugin::common_load_options(kPrecisions);
     specs.insert(
         specs.end(),
-        {{"library", OptionType::kString, plugin::kOpen, "", "absolute path of libopenvino_c.so.*"},
+        {plugin::caller_only(
+             {"library", OptionType::kString, plugin::kOpen, "", "absolute path of libopenvino_c.so.*"}),
          {"streams",
           OptionType::kInt,
           plugin::kLoad,
@@ -57,8 +58,8 @@ const plugin::OptionTable& option_table() {
           {"performance", "accuracy"}},
          {"dynamic_quantization", OptionType::kBool, plugin::kLoad, "0",
           "activations of layers with compressed weights are quantized on the fly (the vendor's default)", true},
-         {"cache_dir", OptionType::kString, plugin::kLoad, "",
-          "folder where the vendor keeps compiled blobs of this machine; empty: none"}});
+         plugin::caller_only({"cache_dir", OptionType::kString, plugin::kLoad, "",
+                              "folder where the vendor keeps compiled blobs of this machine; empty: none"})});
     return specs;
   }());
   return table;

@@ -28,6 +28,10 @@ std::string sniff(const fs::path& path) {
 
 Artifact inspect_onnx(const fs::path& path) {
   const plugin::OnnxScan scan = plugin::scan_onnx(path, kWho);
+  for (const std::string& input : scan.inputs)  // the vendor's CPU device compiles no such model
+    if (scan.unranked.contains(input))
+      throw Failure(SP_UNSUPPORTED, "[openvino] expected inputs of a known rank, got '" + input +
+                                        "' without a shape; try to export the model with its shapes");
   Artifact artifact{path,        "onnx",      {path.filename().string()}, plugin::shapes_depend_on_values(scan),
                     scan.inputs, scan.outputs};
   artifact.files.insert(artifact.files.end(), scan.external_files.begin(), scan.external_files.end());

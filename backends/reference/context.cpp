@@ -25,6 +25,15 @@ Type type_of_dtype(DLDataType dtype) {
   return type;
 }
 
+/// SP_SHAPE where the kernels cannot count in it.
+Shape input_shape(const sp_tensor_info& declared, std::span<const std::int64_t> extents) {
+  const Shape shape(extents);
+  if (!fits(type_of_dtype(declared.dtype), shape))
+    throw Failure(SP_SHAPE, std::string("[reference] expected extents whose product fits in memory for '") +
+                                declared.name + "', got " + shape.text());
+  return shape;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -75,7 +84,7 @@ void Context::bind_input(std::uint32_t index, const DLTensor* tensor) {
     return;
   }
   plugin::check_binding(kWho, declared, *tensor, true);
-  input = {true, plugin::data_of(*tensor), Shape(plugin::shape_of(*tensor))};
+  input = {true, plugin::data_of(*tensor), input_shape(declared, plugin::shape_of(*tensor))};
 }
 
 void Context::reshape_input(std::uint32_t index, std::span<const std::int64_t> shape) {
@@ -84,7 +93,7 @@ void Context::reshape_input(std::uint32_t index, std::span<const std::int64_t> s
     throw Failure(SP_INVALID, std::string("[reference] expected '") + declared.name +
                                   "' to be bound before it is reshaped, got no binding");
   plugin::check_shape(kWho, declared, shape);
-  const Shape wanted(shape);
+  const Shape wanted = input_shape(declared, shape);
   if (inputs_[index].data == nullptr && wanted.count() != 0)
     throw Failure(SP_SHAPE, std::string("[reference] expected memory for '") + declared.name + "', got NULL");
   inputs_[index].shape = wanted;

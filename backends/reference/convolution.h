@@ -11,7 +11,7 @@ inline std::int64_t check_convolution(const Call& call, const Shape& input, cons
   const std::int64_t group = call.node().integer("group", 1);
   if (input.rank() != weights.rank() || input.rank() < 3)
     call.fail("input and weights of one rank from 3", input.text() + " and " + weights.text());
-  if (group < 1 || weights[0] % group != 0 || weights[1] > input[1] || weights[1] * group != input[1])
+  if (group < 1 || weights[0] % group != 0 || input[1] % group != 0 || weights[1] != input[1] / group)
     call.fail("channels that fit " + std::to_string(group) + " groups", input.text() + " and " + weights.text());
   return group;
 }

@@ -48,6 +48,11 @@ void Call::unsupported(const std::string& what) const {
                                     operator_name(node_) + ") takes, got " + what);
 }
 
+void Call::too_large(std::int64_t count) const {
+  throw Failure(SP_MEMORY, "[reference] expected working memory that fits for '" + node_.name + "' (" +
+                               operator_name(node_) + "), got " + std::to_string(count) + " elements");
+}
+
 const Operator* find_operator(const Node& node) {
   const bool contributed_gelu = node.domain == "com.microsoft" && node.op == "Gelu";
   if (!node.domain.empty() && !contributed_gelu) return nullptr;

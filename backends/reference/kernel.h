@@ -43,10 +43,12 @@ class Call {
   }
   /// Output `index` as a view of another tensor.
   void alias(int index, const Value& value) { outputs_[static_cast<std::size_t>(index)] = value; }
-  /// Working memory.
+  /// Working memory; SP_MEMORY where its size does not fit.
   template <typename T>
   std::span<T> scratch(Value& holder, std::int64_t count) {
-    holder = Value(Type::kUInt8, Shape{count * static_cast<std::int64_t>(sizeof(T))}, pool_);
+    std::int64_t bytes = 0;
+    if (count < 0 || __builtin_mul_overflow(count, static_cast<std::int64_t>(sizeof(T)), &bytes)) too_large(count);
+    holder = Value(Type::kUInt8, Shape{bytes}, pool_);
     return {holder.as<T>(), static_cast<std::size_t>(count)};
   }
 
@@ -72,6 +74,8 @@ class Call {
   }
 
  private:
+  [[noreturn]] void too_large(std::int64_t count) const;
+
   const Node& node_;
   std::int64_t opset_;
   std::span<const Value* const> inputs_;

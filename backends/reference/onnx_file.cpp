@@ -199,7 +199,7 @@ class Reader {
     }
     const Shape shape(dims);
     const auto size = plugin::byte_count(dl, shape.span());
-    if (!size) invalid("a shape that fits in memory for '" + name + "'", shape.text());
+    if (!size || !fits(type, shape)) invalid("a shape that fits in memory for '" + name + "'", shape.text());
     const std::string_view inline_bytes = raw ? *raw : std::string_view(typed);
     if (!external && inline_bytes.size() != *size)
       invalid(std::to_string(*size) + " bytes for '" + name + "' " + shape.text(), std::to_string(inline_bytes.size()));

@@ -20,6 +20,7 @@ void conv(Call& call) {
   const Window window = read_window(call, input.shape(), weights.shape().span().subspan(2));
   const Value* bias = read_bias(call, filters, input.type());
   const Value& out = call.out(0, input.type(), window_result(window, filters, input.shape().rank()));
+  if (out.count() == 0) return;
   call.require_type(visit_float(input.type(),
                                 [&]<typename T>() {
                                   Value holder;
@@ -65,10 +66,13 @@ void conv_transpose(Call& call) {
                    : axis.stride * (axis.in - 1) + more + (axis.kernel - 1) * axis.dilation + 1 - axis.begin - axis.end;
     if (axis.out < 0) call.fail("padding that leaves an output", std::to_string(axis.out));
   }
-  const std::int64_t depth = in[1] / group, per_group = kernel[1], filters = per_group * group,
-                     taps = window.y.kernel * window.x.kernel;
+  const std::int64_t depth = in[1] / group, per_group = kernel[1], taps = window.y.kernel * window.x.kernel;
+  std::int64_t filters = 0;
+  if (__builtin_mul_overflow(per_group, group, &filters))
+    call.fail("channels that fit", std::to_string(group) + " groups of " + std::to_string(per_group));
   const Value* bias = read_bias(call, filters, input.type());
   const Value& out = call.out(0, input.type(), window_result(window, filters, in.rank()));
+  if (out.count() == 0) return;
   call.require_type(
       visit_float(input.type(),
                   [&]<typename T>() {

@@ -32,11 +32,12 @@ void gather(Call& call) {
   const std::int64_t outer = x.shape().product(0, axis), length = x.shape()[axis];
   const auto run = static_cast<std::size_t>(x.shape().product(axis + 1, x.shape().rank())) * size;
   const Value& out = call.out(0, x.type(), result);
+  if (out.count() == 0) return;
   auto* target = out.as<std::byte>();
   for (std::int64_t o = 0; o < outer; ++o) {
     for (std::int64_t i = 0; i < indices.count(); ++i, target += run) {
       const std::int64_t index = checked_index(call, indices, i, length);
-      if (run != 0) std::memcpy(target, x.as<std::byte>() + static_cast<std::size_t>(o * length + index) * run, run);
+      std::memcpy(target, x.as<std::byte>() + static_cast<std::size_t>(o * length + index) * run, run);
     }
   }
 }
@@ -144,6 +145,7 @@ void tile(Call& call) {
     result.push_back(extent);
   }
   const Value& out = call.out(0, x.type(), result);
+  if (out.count() == 0) return;
   const AxisMaps maps(call, result);
   const Strides strides = contiguous(x.shape());
   for (int axis = 0; axis < rank; ++axis) {
@@ -181,8 +183,11 @@ void pad(Call& call) {
   if (given != 2 * axes.rank()) call.fail(std::to_string(2 * axes.rank()) + " pads", std::to_string(given));
   Shape result = x.shape(), begin = x.shape();
   for (int axis = 0; axis < rank; ++axis) begin[axis] = 0;
+  bool padded[kMaxRank] = {};
   for (int i = 0; i < axes.rank(); ++i) {
     const int axis = call.axis(axes[i], rank);
+    if (padded[axis]) call.fail("distinct axes", axes.text());
+    padded[axis] = true;
     const auto at = [&](int k) { return call.has(1) ? call.integer_at(1, k) : attribute[static_cast<std::size_t>(k)]; };
     const std::int64_t before = at(i), after = at(i + axes.rank());
     constexpr std::int64_t kLimit = std::int64_t{1} << 40;
@@ -204,6 +209,7 @@ void pad(Call& call) {
     fill = &value;
   }
   const Value& out = call.out(0, x.type(), result);
+  if (out.count() == 0) return;
   const AxisMaps maps(call, result);
   const Strides strides = contiguous(x.shape());
   for (int axis = 0; axis < rank; ++axis) {
@@ -285,7 +291,7 @@ void resize(Call& call) {
     const auto extent = static_cast<double>(x.shape()[axis]);
     scales[a] = by_scale ? call.in(scales_at).as<float>()[axis] : static_cast<double>(sizes[axis]) / extent;
     const double size = by_scale ? std::floor(extent * scales[a]) : static_cast<double>(sizes[axis]);
-    if (!(scales[a] > 0) || !(size >= 1) || !(size < 0x1p31))
+    if (!(extent >= 1) || !(scales[a] > 0) || !(size >= 1) || !(size < 0x1p31))
       call.fail("scales above 0 and axes with elements", x.shape().text());
     result.push_back(static_cast<std::int64_t>(size));
   }

@@ -12,6 +12,7 @@ void matmul(Call& call) {
   if (a.type() != b.type()) call.fail("operands of one type", type_name(a.type()) + " and " + type_name(b.type()));
   const MatrixShapes shapes = matrix_shapes(call, a.shape(), b.shape());
   const Value& out = call.out(0, a.type(), shapes.result);
+  if (out.count() == 0) return;
   call.require_type(visit_number(a.type(),
                                  [&]<typename T>() {
                                    Value holder;
@@ -57,6 +58,7 @@ void gemm(Call& call) {
   if (!(bias.shape == result)) call.fail("a bias that broadcasts to " + result.text(), call.in(2).shape().text());
   const double alpha = call.node().real("alpha", 1), beta = call.node().real("beta", 1);
   const Value& out = call.out(0, a.type(), result);
+  if (out.count() == 0) return;
   call.require_type(
       visit_number(a.type(),
                    [&]<typename T>() {

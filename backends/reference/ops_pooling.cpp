@@ -12,6 +12,7 @@ void pool(Call& call, double start, Fold fold, Finish finish) {
   const Value& input = call.in(0);
   const Window window = read_window(call, input.shape(), call.node().integers("kernel_shape"));
   const Value& out = call.out(0, input.type(), window_result(window, window.channels, input.shape().rank()));
+  if (out.count() == 0) return;
   const auto padded = [](const Window::Axis& axis, std::int64_t at) {
     return at >= -axis.begin && at < axis.in + axis.end;
   };

@@ -137,6 +137,7 @@ void matmul_integer(Call& call) {
   const MatrixShapes shapes = matrix_shapes(call, a.shape(), b.shape());
   const Value left = zero_point(call, 2, a.type(), shapes.m), right = zero_point(call, 3, b.type(), shapes.n);
   const Value& out = call.out(0, Type::kInt32, shapes.result);
+  if (out.count() == 0) return;
   for_each_matrix(shapes, [&](std::int64_t batch, std::int64_t first, std::int64_t second) {
     for (std::int64_t i = 0; i < shapes.m; ++i) {
       call.poll();
@@ -159,6 +160,7 @@ void conv_integer(Call& call) {
   const Window window = read_window(call, input.shape(), weights.shape().span().subspan(2));
   const Value left = zero_point(call, 2, input.type(), 1), right = zero_point(call, 3, weights.type(), filters);
   const Value& out = call.out(0, Type::kInt32, window_result(window, filters, input.shape().rank()));
+  if (out.count() == 0) return;
   Value holder;
   const auto plane = call.scratch<std::int64_t>(holder, window.out_plane());
   convolve<std::int64_t>(

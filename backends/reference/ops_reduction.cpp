@@ -172,6 +172,7 @@ void top_k(Call& call) {
   result[axis] = k;
   const Value& values = call.out(0, x.type(), result);
   const Value& indices = call.out(1, Type::kInt64, result);
+  if (values.count() == 0) return;
   call.require_type(
       visit_number(x.type(),
                    [&]<typename T>() {

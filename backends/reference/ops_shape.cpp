@@ -35,7 +35,7 @@ void reshape(Call& call) {
       call.fail("a shape that fits in memory", target.text());
   }
   if (open >= 0) target[open] = known == 0 ? 0 : x.count() / known;
-  if (!plugin::element_count(target.span()) || target.count() != x.count())
+  if (!fits(x.type(), target) || target.count() != x.count())
     call.fail("a shape of " + std::to_string(x.count()) + " elements", target.text());
   call.alias(0, x.reshaped(target));
 }
@@ -104,7 +104,7 @@ void transpose(Call& call) {
 void expand(Call& call) {
   const Value& x = call.in(0);
   const Shape wanted = call.integers(1);
-  if (!plugin::element_count(wanted.span())) call.fail("a shape", wanted.text());
+  if (!fits(x.type(), wanted)) call.fail("a shape that fits in memory", wanted.text());
   const auto both = broadcast<2>(call, {&x.shape(), &wanted});
   copy_strided(call, x, call.out(0, x.type(), both.shape), both.strides[0]);
 }
@@ -119,7 +119,8 @@ void concat(Call& call) {
     for (int a = 0; fits && a < first.rank(); ++a) fits = a == axis || next[a] == first[a];
     if (!fits)
       call.fail("tensors that differ only along axis " + std::to_string(axis), first.text() + " and " + next.text());
-    result[axis] += next[axis];
+    if (__builtin_add_overflow(result[axis], next[axis], &result[axis]))
+      call.fail("extents whose sum fits", first.text() + " and " + next.text());
   }
   const Value& out = call.out(0, call.in(0).type(), result);
   const std::size_t size = element_bytes(out.type());
@@ -173,8 +174,11 @@ void slice(Call& call) {
   Strides strides = contiguous(x.shape());
   Shape result = x.shape();
   std::int64_t offset = 0;
+  bool sliced[kMaxRank] = {};
   for (int i = 0; i < starts.rank(); ++i) {
     const int axis = call.axis(axes.rank() != 0 ? axes[i] : i, rank);
+    if (sliced[axis]) call.fail("distinct axes", axes.text());
+    sliced[axis] = true;
     const std::int64_t step = steps.rank() != 0 ? steps[i] : 1, extent = x.shape()[axis];
     if (step == 0 || step == std::numeric_limits<std::int64_t>::min())
       call.fail("a step other than 0", std::to_string(step));
@@ -281,7 +285,7 @@ void constant_of_shape(Call& call) {
   const Type type = value != nullptr ? value->tensor.type() : Type::kFloat;
   const void* element = value != nullptr ? value->tensor.data() : &zero;
   if (value != nullptr && value->tensor.count() != 1) call.fail("a value of one element", value->tensor.shape().text());
-  if (!plugin::element_count(result.span())) call.fail("a shape", result.text());
+  if (!plugin::element_count(result.span())) call.fail("a shape that fits in memory", result.text());
   const Value& out = call.out(0, type, result);
   visit_size(call, type, [&]<typename B>() { std::fill_n(out.as<B>(), out.count(), *static_cast<const B*>(element)); });
 }

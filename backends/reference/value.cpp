@@ -59,6 +59,13 @@ void Shape::push_back(std::int64_t extent) {
   extents_[static_cast<std::size_t>(rank_++)] = extent;
 }
 
+bool fits(Type type, const Shape& shape) {
+  Shape largest;
+  for (const std::int64_t extent : shape.span()) largest.push_back(extent == 0 ? 1 : extent);
+  const auto dtype = dl_dtype(type);
+  return dtype && plugin::byte_count(*dtype, largest.span());
+}
+
 Buffer* Pool::take(std::uint64_t bytes) {
   Buffer *fitting = nullptr, *largest = nullptr;
   for (const auto& buffer : buffers_) {
@@ -83,12 +90,10 @@ Buffer* Pool::take(std::uint64_t bytes) {
 }
 
 Value::Value(Type type, const Shape& shape, Pool& pool) : type_(type), shape_(shape) {
-  const auto dtype = dl_dtype(type);
-  const auto size = dtype ? plugin::byte_count(*dtype, shape.span()) : std::nullopt;
-  if (!size)
+  if (!fits(type, shape))
     throw Failure(SP_MEMORY,
                   "[reference] expected a tensor that fits in memory, got " + type_name(type) + " " + shape.text());
-  buffer_ = pool.take(*size);
+  buffer_ = pool.take(bytes());
   data_ = buffer_->memory.get();
 }
 

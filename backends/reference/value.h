@@ -80,6 +80,9 @@ class Shape {
   std::array<std::int64_t, kMaxRank> extents_{};
 };
 
+/// Whether a value may have this shape. An extent of 0 excuses no other: no product of extents may overflow.
+bool fits(Type type, const Shape& shape);
+
 /// Memory that is used again by later nodes and later executions.
 struct Buffer {
   std::shared_ptr<void> memory;

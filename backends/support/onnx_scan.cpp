@@ -166,6 +166,7 @@ class Scanner {
           if (main) {
             ValueInfo info = value_info(payload);
             scan_.outputs.push_back(info.name);
+            if (!info.has_shape) scan_.unranked.insert(info.name);
             scan_.axes.emplace(std::move(info.name), std::move(info.axes));
           }
           break;
@@ -183,6 +184,7 @@ class Scanner {
       if (scan_.initializers.contains(input.name)) continue;
       scan_.inputs.push_back(input.name);
       scan_.free_axes |= input.free_axes || !input.has_shape;
+      if (!input.has_shape) scan_.unranked.insert(input.name);
       scan_.axes.emplace(std::move(input.name), std::move(input.axes));
     }
     if (main) sort_nodes();

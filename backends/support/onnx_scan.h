@@ -21,6 +21,7 @@ struct OnnxScan {
   std::vector<OnnxNode> nodes;               ///< of the main graph, in order
   std::vector<std::string> inputs, outputs;  ///< of the main graph; inputs without those that an initializer fills
   std::map<std::string, std::vector<std::string>> axes;  ///< symbolic names by input or output, "" where none
+  std::set<std::string> unranked;                        ///< inputs and outputs without a shape
   bool free_axes = false;  ///< an input has an axis without a fixed extent, or no shape at all
   std::set<std::string> initializers;
   std::set<std::string> operators;               ///< "Conv", "com.microsoft.QGemm": of all graphs and functions

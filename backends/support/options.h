@@ -30,7 +30,14 @@ struct OptionSpec {
   std::vector<std::string> values = {};  ///< of an enum
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
+  bool caller_only = false;  ///< names a file or folder of the machine: not for a package to choose
 };
+
+/// The option, for who loads a package alone.
+inline OptionSpec caller_only(OptionSpec spec) {
+  spec.caller_only = true;
+  return spec;
+}
 
 namespace detail {
 
@@ -141,6 +148,7 @@ class OptionTable {
       }
       json.field("scope", std::string_view(detail::scope_names(spec.scope)))
           .field("changes_numbers", spec.changes_numbers);
+      if (spec.caller_only) json.field("caller_only", true);
       json.field("help", std::string_view(spec.help)).end();
     }
     json.end();

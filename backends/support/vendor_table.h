@@ -10,8 +10,8 @@
 ///       static std::shared_ptr<Runtime> open(const OptionValues&, const sp_host*);
 ///       static std::string probe(const Runtime&);
 ///       static std::string compile(const Runtime&, const CompileRequest&);
-///       static std::shared_ptr<Session> load(const std::shared_ptr<Runtime>&, const char* artifact, const
-///       OptionValues&); static std::string stats(const std::shared_ptr<Session>&);
+///       static std::shared_ptr<Session> load(const std::shared_ptr<Runtime>&, const char*, const OptionValues&);
+///       static std::string stats(const std::shared_ptr<Session>&);
 ///     };
 ///     constexpr sp_backend kTable = plugin::vendor_table<Vendor>();
 #pragma once

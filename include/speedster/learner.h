@@ -8,6 +8,9 @@
 ///     context->bind_output(0, scores.view());
 ///     while (next(image)) context->run();
 #pragma once
+#if __cplusplus < 202002L
+#error "speedster/learner.h is C++20; try target_compile_features(YOUR_TARGET PRIVATE cxx_std_20)"
+#endif
 
 #include <speedster/error.h>
 #include <speedster/speedster.h>

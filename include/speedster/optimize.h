@@ -40,8 +40,8 @@ struct OptimizeRequest {
   std::map<std::string, AxisRange> axes;  ///< of dynamic axes by their symbolic name; sizes in the samples widen it
   // Accuracy.
   std::string metric;  ///< empty = cosine
-  std::vector<std::string>
-      metric_command;                 ///< argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}`
+  /// argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}` stand for the files
+  std::vector<std::string> metric_command;
   std::optional<double> metric_drop;  ///< the budget
   std::optional<double> metric_confidence;
   std::string output_name;  ///< judge by this output only

@@ -1,7 +1,7 @@
 /// The runtime in C: load a package, bind memory, run. Needs no Python and no vendor at link time.
 ///
 /// Errors: every function that can fail returns NULL for success or a speedster_error that the caller frees.
-/// Threads: a learner is used from any threads at once; a context by one at a time (speedster_context_cancel: any).
+/// Threads: a learner is used from any threads at once; a context by one at a time (speedster_cancel: any).
 /// Memory: what is bound stays the caller's; outputs that are not bound belong to the context until the next run.
 /// Growth: structs start with their size; set it with sizeof. New fields come at the end.
 #pragma once
@@ -42,8 +42,8 @@ typedef struct {
   const char* require_variant; /* fail instead of falling back to another variant */
   const char* manifest_sha256; /* fail if the manifest has another digest (lower-case hex) */
   int32_t allow_code;          /* 1: payloads that are code may load though this machine did not make them */
-  const char*
-      backend_path; /* folders with plug-ins, ':'-separated; NULL = beside the runtime, SPEEDSTER_BACKEND_PATH */
+  /* folders with plug-ins, ':'-separated; NULL = beside the runtime, SPEEDSTER_BACKEND_PATH */
+  const char* backend_path;
   const char* vendor_library; /* NAME=PATH[,NAME=PATH…]: the vendor's library for a backend, before any search */
   const char* options;        /* KEY=VALUE[,KEY=VALUE…]: session options that override the variant's own */
   const char* hide_isa;       /* instruction sets to treat as missing ("avx512_vnni,avx_vnni"), for tests */
@@ -99,7 +99,8 @@ SPEEDSTER_API speedster_error* speedster_cancel(speedster_context*);
 SPEEDSTER_API speedster_error* speedster_profile(speedster_context*, speedster_write, void* user);
 
 /// Checks every digest of a package and runs its samples against the expected outputs; JSON report into `write`.
-/// The error is NULL if everything held, kind `corrupt` otherwise.
+/// The error is NULL if everything held, of the kind `corrupt` where a file or an output differs, and of
+/// speedster_learner_load's kinds where nothing loads.
 SPEEDSTER_API speedster_error* speedster_verify(const char* package, const speedster_load_options* options,
                                                 speedster_write, void* user);
 

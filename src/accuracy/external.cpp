@@ -99,8 +99,7 @@ struct ExternalMetric::State {
     const std::string& program = options.command.front();
     auto output = run(arguments(), cwd);
     if (!output)
-      return std::move(output).error().wrap("[accuracy] expected the metric " + program +
-                                            " to print a drop; its files are in " + options.directory.string());
+      return std::move(output).error().wrap("[accuracy] expected the metric " + program + " to print a drop");
     SPEEDSTER_ASSIGN(const double drop, printed_drop(*output, program));
     runs.add(drop);
     weighted += drop * static_cast<double>(indices.size());

@@ -20,35 +20,6 @@ double root(Function f) {
   return high;
 }
 
-/// The regularized incomplete beta function by its continued fraction (DLMF 8.17.22, evaluated after Lentz); converges
-/// fast for x < (a + 1) / (a + b + 2), which the caller sees to.
-double beta_fraction(double x, double a, double b) {
-  constexpr double kTiny = 1e-300;
-  const auto guarded = [](double value) { return std::fabs(value) < kTiny ? kTiny : value; };
-  double c = 1, d = 1 / guarded(1 - (a + b) * x / (a + 1)), result = d;
-  for (int m = 1; m < 10000; ++m) {
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / guarded(1 + even * d);
-    c = guarded(1 + even / c);
-    result *= c * d;
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / guarded(1 + odd * d);
-    c = guarded(1 + odd / c);
-    result *= c * d;
-    if (std::fabs(c * d - 1) < 1e-15) break;
-  }
-  const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
-  return std::exp(log_front) * result / a;
-}
-
-/// P(T <= t), t >= 0.
-double student_cdf(double t, double freedom) {
-  const double a = freedom / 2, b = 0.5, x = freedom / (freedom + t * t);
-  if (t == 0) return 0.5;
-  const double tails = x < (a + 1) / (a + b + 2) ? beta_fraction(x, a, b) : 1 - beta_fraction(1 - x, b, a);
-  return 1 - tails / 2;
-}
-
 }  // namespace
 
 void Moments::add(double value) {
@@ -58,11 +29,6 @@ void Moments::add(double value) {
   mean += step;
   cubes += term * step * (n - 2) - 3 * step * squares;
   squares += term;
-}
-
-double student_quantile(double p, double freedom) {
-  if (p < 0.5) return -student_quantile(1 - p, freedom);
-  return root([&](double t) { return student_cdf(t, freedom) - p; });
 }
 
 double normal_quantile(double p) {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/student.h"
+
 namespace speedster::accuracy {
 
 /// Count, mean and central sums of a stream of numbers (Welford 1962; third moment after Terriberry 2007).
@@ -13,8 +15,6 @@ struct Moments {
   void add(double value);
 };
 
-/// The quantile of Student's t with `freedom` degrees of freedom, 0 < p < 1.
-double student_quantile(double p, double freedom);
 double normal_quantile(double p);
 
 /// Two-sided t interval with Johnson's correction for skew ("Modified t tests and confidence intervals for

@@ -78,6 +78,7 @@ class LabelMetric final : public Metric {
     if (classes < 2 || original.count() != rows * classes)
       return bad("scores of two or more classes along the last axis for " + std::to_string(rows) + " labels",
                  to_string(original.shape) + "; try --output NAME of the scores, or --metric-command");
+    if (k_ >= classes) return bad("a K below the " + std::to_string(classes) + " classes", std::to_string(k_));
     for (const std::int64_t id : labels)
       if (id < 0 || id >= classes) return bad("class ids below " + std::to_string(classes), std::to_string(id));
     const std::int64_t drop = right_rows(original, labels, classes, k_) - right_rows(candidate, labels, classes, k_);

@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 
 #include "backend/sink.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr std::string_view kPrefix = "libspeedster_backend_";
 constexpr std::string_view kSuffix = ".so";
 constexpr std::uint16_t kAbiMajor = 1;
+/// A table of version 1.0, however much a later header adds.
+constexpr std::size_t kTableBytes = offsetof(sp_backend, profile) + sizeof(sp_backend::profile);
 
 ErrorKind kind_of(std::int32_t code) {
   switch (code) {
@@ -46,8 +49,8 @@ Result<void> check_table(const sp_backend* table, const fs::path& library, std::
   if (table == nullptr) return refuse(library, "a table", "from speedster_backend_v1()", "NULL");
   if (table->abi_major != kAbiMajor)
     return refuse(library, "abi_major", std::to_string(kAbiMajor), std::to_string(table->abi_major));
-  if (table->size < sizeof(sp_backend))
-    return refuse(library, "size", "of at least " + std::to_string(sizeof(sp_backend)), std::to_string(table->size));
+  if (table->size < kTableBytes)
+    return refuse(library, "size", "of at least " + std::to_string(kTableBytes), std::to_string(table->size));
   if (table->name == nullptr || table->name != expected_name)
     return refuse(library, "name", "\"" + std::string(expected_name) + "\"",
                   table->name == nullptr ? "NULL" : "\"" + std::string(table->name) + "\"");
@@ -90,6 +93,14 @@ bool has_scope(const Json& option, std::string_view scope) {
   if (!it->is_string()) return false;
   const std::vector<std::string> words = split(it->get<std::string>(), ',');
   return std::find(words.begin(), words.end(), scope) != words.end();
+}
+
+/// What `describe` says of an option; null where it does not declare it.
+const Json* declared_option(const Plugin& plugin, std::string_view key) {
+  const auto options = plugin.description().find("options");
+  if (options == plugin.description().end() || !options->is_object()) return nullptr;
+  const auto option = options->find(std::string(key));
+  return option == options->end() ? nullptr : &*option;
 }
 
 }  // namespace
@@ -202,6 +213,14 @@ Result<Options> options_of_scope(const Plugin& plugin, const Options& options, s
     if (has_scope((*declared)[key], scope)) chosen.emplace(key, value);
   }
   return chosen;
+}
+
+bool declares(const Plugin& plugin, std::string_view key) { return declared_option(plugin, key) != nullptr; }
+
+bool caller_only(const Plugin& plugin, std::string_view key) {
+  if (key == "library") return true;
+  const Json* option = declared_option(plugin, key);
+  return option != nullptr && option->is_object() && option->value("caller_only", Json(false)) == Json(true);
 }
 
 }  // namespace speedster::backend

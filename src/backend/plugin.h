@@ -66,14 +66,19 @@ struct VendorSearch {
   std::string setting;                       ///< path given by the caller, else SPEEDSTER_<NAME>_LIBRARY
   std::vector<std::filesystem::path> extra;  ///< folders to look in first (a bundle's own)
 };
-/// Looks for the library that `describe` names under "vendor" (file name patterns, site-packages folders). Kind not
-/// found, with the places looked at and the command that would install it. vendor.h offers all candidates and opens
-/// them.
+/// Looks for the library that `describe` names under "vendor" (file name patterns, site-packages folders). Kind
+/// unsupported where there is none, with the places looked at and the command that would install it; not found where a
+/// setting names no file. vendor.h offers all candidates and opens them.
 Result<VendorLibrary> find_vendor_library(const Plugin& plugin, const VendorSearch& search);
 
 /// The options of one scope ("open", "load", "context") as `describe` declares them. A key that the plug-in does not
 /// declare for any scope is an error of kind usage that lists the known ones.
 Result<Options> options_of_scope(const Plugin& plugin, const Options& options, std::string_view scope);
+/// Whether `describe` names the option, for any scope.
+bool declares(const Plugin& plugin, std::string_view key);
+/// Whether only who loads a package may give the option, not the package: `library`, and what `describe` says is
+/// "caller_only" (it names a file or folder of this machine).
+bool caller_only(const Plugin& plugin, std::string_view key);
 
 class Context;
 class Model;

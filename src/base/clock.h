@@ -1,7 +1,8 @@
-/// Monotonic time and deadlines.
+/// Monotonic time and deadlines, and the date for what is kept.
 #pragma once
 #include <chrono>
 #include <optional>
+#include <string>
 
 namespace speedster {
 
@@ -9,6 +10,10 @@ using Clock = std::chrono::steady_clock;
 
 /// Seconds since an arbitrary start, monotonic.
 inline double now_seconds() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
+
+/// "2026-01-31T12:00:00Z": the moment of SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/),
+/// else now.
+std::string utc_now();
 
 /// A moment by which something must have ended; the default never comes.
 class Deadline {

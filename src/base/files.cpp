@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <system_error>
 
 namespace speedster {
@@ -94,17 +96,103 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
   }
 }
 
+namespace {
+
+/// Whether the name stands for an open descriptor of a process (/dev/stdout, /dev/fd/3), wherever that leads.
+bool is_descriptor(const fs::path& path) {
+  std::error_code error;
+  const fs::path folder = fs::canonical(path.has_parent_path() ? path.parent_path() : fs::path("."), error);
+  if (!error && folder.string().starts_with("/proc/")) return true;
+  const fs::path target = fs::read_symlink(path, error);
+  return !error && target.string().starts_with("/proc/");
+}
+
+}  // namespace
+
+Result<OutputFile> OutputFile::create(const fs::path& path, std::string_view who) {
+  OutputFile file;
+  file.path_ = path;
+  file.who_ = who;
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  const bool to_be_made = type == fs::file_type::regular || type == fs::file_type::directory ||
+                          type == fs::file_type::not_found || type == fs::file_type::none;
+  if (!to_be_made || is_descriptor(path)) {
+    file.fd_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (!file.fd_.valid()) return errno_error(errno, who, "a writable file", path);
+    return file;
+  }
+  if (type == fs::file_type::regular && fs::is_symlink(path, error)) {
+    file.path_ = fs::canonical(path, error);
+    if (error) return errno_error(error.value(), who, "a writable file", path);
+  }
+  // A name of its own for each: processes in containers share numbers, threads share their process's.
+  std::random_device random;
+  do {
+    file.temporary_ = file.path_.string() + ".tmp." + std::to_string(random());
+    file.fd_ = UniqueFd(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  } while (!file.fd_.valid() && errno == EEXIST);
+  if (file.fd_.valid()) return file;
+  const int number = errno;
+  file.temporary_.clear();
+  return errno_error(number, who, "a writable file", path);
+}
+
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(temporary_, other.temporary_);
+  std::swap(who_, other.who_);
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+OutputFile::~OutputFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<void> OutputFile::write(std::span<const std::byte> bytes) { return write_all(fd_.get(), bytes, path_); }
+
+Result<void> OutputFile::sync() {
+  if (!direct() && ::fsync(fd_.get()) != 0) return errno_error(errno, who_, "a writable file", path_);
+  return {};
+}
+
+Result<void> OutputFile::finish() {
+  fd_.reset();
+  if (direct()) return {};
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return errno_error(errno, who_, "a replaceable file", path_);
+  temporary_.clear();
+  return {};
+}
+
 Result<void> write_file(const fs::path& path, std::string_view content) {
-  const fs::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd.valid()) return errno_error(errno, "files", "a writable file", path);
-  Result<void> written = write_all(fd.get(), std::as_bytes(std::span(content.data(), content.size())), path);
-  if (written.ok() && ::fsync(fd.get()) != 0) written = errno_error(errno, "files", "a writable file", path);
-  fd.reset();
-  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
-    written = errno_error(errno, "files", "a replaceable file", path);
-  if (!written.ok()) ::unlink(temporary.c_str());
-  return written;
+  SPEEDSTER_ASSIGN(OutputFile file, OutputFile::create(path, "files"));
+  SPEEDSTER_TRY(file.write(std::as_bytes(std::span(content))));
+  SPEEDSTER_TRY(file.sync());
+  return file.finish();
+}
+
+namespace {
+
+Result<void> sync_path(const fs::path& path, int flags) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return errno_error(errno, "files", "what can be synced", path);
+  return {};
+}
+
+}  // namespace
+
+Result<void> sync_directory(const fs::path& path) { return sync_path(path, O_DIRECTORY); }
+
+Result<void> sync_tree(const fs::path& path) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    const fs::file_type type = it->symlink_status(error).type();
+    if (type == fs::file_type::directory) SPEEDSTER_TRY(sync_directory(it->path()));
+    if (type == fs::file_type::regular) SPEEDSTER_TRY(sync_path(it->path(), O_NONBLOCK));
+  }
+  if (error) return errno_error(error.value(), "files", "a readable folder", path);
+  return sync_directory(path);
 }
 
 Result<void> make_directories(const fs::path& path) {
@@ -268,12 +356,26 @@ std::string environment(const char* name) {
 
 namespace {
 
+/// $HOME, else the home of the account; empty where there is neither.
+fs::path home_directory() {
+  if (const std::string home = environment("HOME"); !home.empty() && home.front() == '/') return home;
+  std::vector<char> buffer(std::size_t{16} << 10U);
+  passwd entry{};
+  passwd* found = nullptr;
+  int error = 0;
+  while ((error = ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
+         buffer.size() < (std::size_t{1} << 20U))
+    buffer.resize(buffer.size() * 2);
+  if (error != 0 || found == nullptr || entry.pw_dir == nullptr || entry.pw_dir[0] != '/') return {};
+  return entry.pw_dir;
+}
+
 fs::path user_directory(const char* own, const char* xdg, const char* below_home) {
   if (const std::string value = environment(own); !value.empty()) return value;
   if (const std::string value = environment(xdg); !value.empty() && value.front() == '/')
     return fs::path(value) / "speedster";
-  const std::string home = environment("HOME");
-  return fs::path(home.empty() ? "/tmp" : home) / below_home / "speedster";
+  const fs::path home = home_directory();
+  return (home.empty() ? fs::path("/dev/null/no-home-folder") : home) / below_home / "speedster";
 }
 
 }  // namespace

@@ -49,10 +49,43 @@ Result<std::size_t> read_some(int fd, std::span<std::byte> buffer, const fs::pat
 /// Writes all of it, or says why not (no space, permission, …).
 Result<void> write_all(int fd, std::span<const std::byte> bytes, const fs::path& path);
 
+/// A file that is written beside its target and renamed over it at the end; one that ends before leaves nothing behind.
+/// Where the target is a link to a file, that file is replaced and the link stays. What is there and is no regular file
+/// (a device, a pipe, /dev/stdout wherever it leads) is never replaced but written into.
+class OutputFile {
+ public:
+  /// `who` names the stage in messages.
+  static Result<OutputFile> create(const fs::path& path, std::string_view who);
+  OutputFile(OutputFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        temporary_(std::exchange(other.temporary_, {})),
+        who_(std::move(other.who_)),
+        fd_(std::move(other.fd_)) {}
+  OutputFile& operator=(OutputFile&& other) noexcept;
+  ~OutputFile();
+  /// Written into, so that what is written shows at once.
+  bool direct() const { return temporary_.empty(); }
+  Result<void> write(std::span<const std::byte> bytes);
+  /// On disk before it gets its name; nothing to do for what is written into.
+  Result<void> sync();
+  /// The last call.
+  Result<void> finish();
+
+ private:
+  OutputFile() = default;
+  fs::path path_, temporary_;
+  std::string who_;
+  UniqueFd fd_;
+};
+
 /// The whole file; refused above `limit` bytes before anything is allocated.
 Result<std::string> read_file(const fs::path& path, std::uint64_t limit = std::uint64_t{64} << 20U);
-/// Written beside the target, synced, renamed over it: a reader sees the old file or the new one.
+/// The whole content through an OutputFile, synced: a reader sees the old file or the new one.
 Result<void> write_file(const fs::path& path, std::string_view content);
+/// Syncs a folder's own list of names.
+Result<void> sync_directory(const fs::path& path);
+/// Syncs the files and folders below and the folder itself.
+Result<void> sync_tree(const fs::path& path);
 Result<void> make_directories(const fs::path& path);
 /// Copies bytes (never links: a later change of one file must not show in the other).
 Result<void> copy_file(const fs::path& from, const fs::path& to);
@@ -106,6 +139,8 @@ class MappedFile {
 std::string environment(const char* name);
 
 /// The XDG folders, each overridable by one variable: SPEEDSTER_CACHE_DIR, SPEEDSTER_STATE_DIR, SPEEDSTER_DATA_DIR.
+/// Home is $HOME, else the account's. Without any they lie below /dev/null, where nothing can be found or made:
+/// libraries and marks of trust are read from them, and a shared folder such as /tmp is anybody's to fill.
 fs::path cache_directory();
 fs::path state_directory();
 fs::path data_directory();

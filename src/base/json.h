@@ -14,7 +14,8 @@ namespace speedster {
 /// Keys keep their order, so that what we write reads in the order in which it was composed.
 using Json = nlohmann::ordered_json;
 
-/// Refuses malformed text, more than 100 levels and duplicate keys. `who` names the stage in the message.
+/// Refuses malformed text, more than 100 levels, more than 65536 members of an object and duplicate keys. `who` names
+/// the stage in the message.
 Result<Json> parse_json(std::string_view text, std::string_view who);
 
 /// A member of an object: kind corrupt if it is missing or of another type; the message names the key.

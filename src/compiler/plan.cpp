@@ -144,11 +144,12 @@ Result<std::map<std::string, std::string>> session_of(const PlanInput& input, co
   return known;
 }
 
-Recipe original_at_defaults() {
+Recipe original_at_defaults(bool keep_threads) {
   Recipe recipe;
   recipe.name = "original-defaults";
   recipe.backend = "onnxruntime";
   recipe.options = {{"precision", "fp32"}};
+  if (!keep_threads) recipe.options["threads"] = "0";
   recipe.techniques = {"none (ONNX Runtime's defaults)"};
   recipe.vendor_defaults = true;
   return recipe;

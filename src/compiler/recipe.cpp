@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace speedster::compiler {
 namespace {
 
@@ -84,6 +86,10 @@ Result<Recipe> recipe_from_json(const Json& json) {
   for (const Json& item : *steps) {
     StepSpec step;
     SPEEDSTER_ASSIGN(step.step, json_string(item, "step", kWho));
+    static const std::vector<std::string> kNative = {"simplify", "quantize-dynamic", "quantize-static", "convert-half"};
+    if (!item.contains("toolchain") && std::find(kNative.begin(), kNative.end(), step.step) == kNative.end())
+      return Error(ErrorKind::kBadInput, "[candidates] expected a step of " + join(kNative, ", ") +
+                                             " or one with its \"toolchain\", got \"" + step.step + "\"");
     if (item.contains("toolchain")) {
       SPEEDSTER_ASSIGN(step.toolchain, json_string(item, "toolchain", kWho));
     }

@@ -72,7 +72,8 @@ Result<std::vector<Recipe>> plan(const PlanInput& input);
 Recipe original(const std::map<std::string, std::string>& session);
 /// The settings that a backend knows. Kind usage for one that no backend here knows.
 Result<std::map<std::string, std::string>> session_of(const PlanInput& input, const std::string& backend);
-Recipe original_at_defaults();
+/// `keep_threads`: the user named a number of threads; else that too is the vendor's own.
+Recipe original_at_defaults(bool keep_threads);
 
 /// A candidates file: {"original": {…}, "candidates": [{"name", "backend", "options", "steps", "precision",
 /// "techniques"}]}.

@@ -62,6 +62,10 @@ const std::set<std::string> kAlwaysFloat = {
     "RandomNormal", "RandomUniform",   "RandomNormalLike", "RandomUniformLike", "Bernoulli",
     "Multinomial",  "EyeLike",         "StringNormalizer", "MatMulInteger",     "ConvInteger"};
 
+// Operators without float16, and the opset from which they have it (the operators' type constraints).
+const std::map<std::string, std::int64_t> kFloat16From = {{"Celu", 99},  {"IsInf", 20},  {"NonMaxSuppression", 99},
+                                                          {"Range", 99}, {"CumSum", 14}, {"MelWeightMatrix", 99}};
+
 class HalfConverter {
  public:
   HalfConverter(OnnxModel& model, Half kind, const std::set<std::string>& keep, const std::vector<std::string>& exclude)
@@ -126,6 +130,9 @@ class HalfConverter {
     const std::int64_t opset = opset_;
     if (kind_ == Half::kBFloat16 && opset < kBfloat16Everywhere && !(opset >= 13 && kBfloat16Opset13.contains(op)))
       return "no bfloat16 in opset " + std::to_string(opset);
+    const auto from = kFloat16From.find(op);
+    if (kind_ == Half::kFloat16 && from != kFloat16From.end() && opset < from->second)
+      return "no float16 in opset " + std::to_string(opset);
     for (const auto& value : node.output())
       if (!value.empty() && !types_.contains(value)) return "unknown types";
     for (const auto& value : node.input())

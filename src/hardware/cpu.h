@@ -10,9 +10,9 @@
 
 namespace speedster::hardware {
 
-/// Instruction sets by their field names: "sse4_2" "avx" "avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512vl"
-/// "avx512_vnni" "avx_vnni" "avx512_bf16" "avx512_fp16" "amx_tile" "amx_int8" "amx_bf16"; on ARM "asimddp" "i8mm" "sve"
-/// ….
+/// Instruction sets by their field names, such as "sse4_2" "avx" "avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512vl"
+/// "avx512_vnni" "avx_vnni" "avx512_bf16" "avx512_fp16" "amx_tile" "amx_int8" "amx_bf16", on ARM "asimddp" "i8mm"
+/// "sve".
 using IsaSet = std::set<std::string, std::less<>>;
 
 struct Machine {

@@ -92,7 +92,7 @@ struct JobCache::State {
         if (std::optional<JobResult> done = pinned(key, std::move(*shared))) return Claim(std::move(*done));
       shared.reset();
       SPEEDSTER_ASSIGN(std::optional<FileLock> own, FileLock::try_take(files.lock(key), FileLock::Mode::kExclusive));
-      if (own && !files.intact(key)) return Claim(std::move(*own));
+      if (own && !finished(key)) return Claim(std::move(*own));
       own.reset();
       if (cancel.cancelled())
         return Error(ErrorKind::kCancelled, "[cache] expected another search to finish the same job, got cancelled");
@@ -104,10 +104,16 @@ struct JobCache::State {
     }
   }
 
+  /// The result of the job if it is there, whole and one that this release reads.
+  std::optional<Json> finished(const std::string& key) const {
+    if (!files.intact(key)) return std::nullopt;
+    std::optional<Json> result = read_result(files.entry(key));
+    return result && result->value("ok", Json()) == Json(true) ? std::move(result) : std::nullopt;
+  }
+
   /// The finished job, kept from now on; nothing if it is not there.
   std::optional<JobResult> pinned(const std::string& key, FileLock lock) {
-    std::optional<Json> result;
-    if (files.intact(key)) result = read_result(files.entry(key));
+    std::optional<Json> result = finished(key);
     if (!result) return std::nullopt;
     files.touch(key);
     const std::lock_guard guard(mutex);

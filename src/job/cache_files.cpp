@@ -107,7 +107,7 @@ void CacheFiles::touch(const std::string& key) const { ::utimensat(AT_FDCWD, ent
 Result<fs::path> CacheFiles::begin(const std::string& key) const {
   discard(key);
   std::error_code ignored;
-  fs::remove_all(entry(key), ignored);  // not intact, or we would not be here
+  fs::remove_all(entry(key), ignored);  // of no use, or we would not be here
   SPEEDSTER_TRY(make_directories(staging(key)));
   return staging(key);
 }

@@ -91,9 +91,22 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 print("openvino", ov.__version__, "loads", MODEL)
 core = ov.Core()
-settings = {"INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": PRECISIONS[OPTIONS.get("precision", "fp32")]}
-compiled = core.compile_model(core.read_model(os.path.join(here, MODEL)), "CPU", settings)
+model = core.read_model(os.path.join(here, MODEL))
+precision = PRECISIONS[OPTIONS.get("precision", "fp32")]
+settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": THREADS,
+            "NUM_STREAMS": int(OPTIONS.get("streams", 0)) or 1,
+            "PERFORMANCE_HINT": OPTIONS.get("hint", "latency").upper(),
+            "EXECUTION_MODE_HINT": OPTIONS.get("execution_mode", "performance").upper()}
+if OPTIONS.get("dynamic_quantization", "0") not in ("1", "true"):
+    settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = "0"
+if precision == "f32":
+    settings["KV_CACHE_PRECISION"] = "f32"
+fusion = OPTIONS.get("fusion", "auto")
+if fusion == "off" or (fusion == "auto" and any(node.partial_shape.is_dynamic for node in model.inputs)):
+    settings["SNIPPETS_MODE"] = "DISABLE"
+if OPTIONS.get("pinning", "auto") != "auto":
+    settings["ENABLE_CPU_PINNING"] = OPTIONS["pinning"] == "on"
+compiled = core.compile_model(model, "CPU", settings)
 feed = dict(np.load(os.path.join(here, SAMPLE))) if SAMPLE else {}
 for node in compiled.inputs:
     shape = [size.get_length() if size.is_static else 1 for size in node.partial_shape]

@@ -53,11 +53,15 @@ struct Supervisor::State {
   Log log;
   std::mutex mutex;
   std::shared_ptr<Link> link;
+  std::filesystem::path scratch;
+
+  Json remove_request() const { return {{"op", "remove at end"}, {"folder", scratch.string()}}; }
 
   Result<std::shared_ptr<Link>> current() {
     const std::lock_guard lock(mutex);
     if (link == nullptr || !link->alive()) {
       SPEEDSTER_ASSIGN(link, Link::start(worker, log));
+      if (!scratch.empty()) SPEEDSTER_TRY(link->send(remove_request()));
     }
     return link;
   }
@@ -66,6 +70,13 @@ struct Supervisor::State {
 Supervisor::Supervisor() : state_(std::make_unique<State>()) {}
 Supervisor::~Supervisor() = default;
 const std::filesystem::path& Supervisor::worker() const { return state_->worker; }
+
+Result<void> Supervisor::remove_at_end(const std::filesystem::path& folder) {
+  SPEEDSTER_ASSIGN(const std::shared_ptr<Link> link, state_->current());
+  const std::lock_guard lock(state_->mutex);
+  state_->scratch = std::filesystem::absolute(folder);
+  return link->send(state_->remove_request());
+}
 
 int Supervisor::watchdog_pid() const {
   const std::lock_guard lock(state_->mutex);
@@ -108,10 +119,14 @@ Result<Child> Supervisor::spawn(const Command& command) {
 
   std::vector<int> descriptors = {child_requests.get(), child_replies.get(), log.get()};
   descriptors.insert(descriptors.end(), command.descriptors.begin(), command.descriptors.end());
+  const std::string directory = std::filesystem::absolute(command.directory).string();
+  // What it leaves behind when it is killed goes with its folder.
+  std::map<std::string, std::string> added = command.environment;
+  added.try_emplace("TMPDIR", directory);
   const Json body = {{"op", "spawn"},
                      {"argv", command.argv},
-                     {"environment", child_environment(command.limits, command.environment)},
-                     {"directory", std::filesystem::absolute(command.directory).string()},
+                     {"environment", child_environment(command.limits, added)},
+                     {"directory", directory},
                      {"limits", to_json(command.limits)}};
   SPEEDSTER_ASSIGN(std::shared_ptr<Record> record, link->spawn(body, command.limits, std::move(log), descriptors));
   return Child(std::make_shared<Child::State>(name, std::move(record), link,

@@ -94,6 +94,8 @@ int Watchdog::run() {
     flush();
   }
   end_everything();
+  std::error_code ignored;
+  if (scratch_.is_absolute()) fs::remove_all(scratch_, ignored);
   return 0;
 }
 
@@ -114,6 +116,10 @@ void Watchdog::receive() {
   Datagram& datagram = **received;
   const std::string operation = datagram.body.value("op", "");
   if (operation == "spawn") return spawn(datagram.body, std::move(datagram.descriptors));
+  if (operation == "remove at end") {
+    scratch_ = datagram.body.value("folder", "");
+    return;
+  }
   Member* member = find(datagram.body);
   if (member == nullptr) return;  // ended meanwhile: its report is under way
   if (operation == "pause") pause(*member);

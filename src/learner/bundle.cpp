@@ -16,8 +16,15 @@ namespace {
 
 constexpr const char* kSbom = "sbom.spdx.json";
 constexpr const char* kProgram = "speedster-run";
+constexpr std::uint64_t kMaxSbomBytes = std::uint64_t{16} << 20U;
 
 Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[bundle] expected " + rest}; }
+
+bool is_bundle(const fs::path& folder) {
+  const Result<std::string> text = read_file(folder / kSbom, kMaxSbomBytes);
+  const Result<Json> json = text ? parse_json(*text, "bundle") : text.error();
+  return json && describes_bundle(*json);
+}
 
 /// speedster-run of the installation (or build tree) that this code belongs to.
 Result<fs::path> find_program() {
@@ -71,8 +78,10 @@ class Bundler {
         write_file(root() / kSbom, to_text(spdx_document(target_.filename().string(), report_.parts), 2) + "\n"));
     SPEEDSTER_TRY(try_it());
     report_.bytes = directory_size(root());
+    SPEEDSTER_TRY(sync_tree(root()));
     SPEEDSTER_TRY(check_target());
     SPEEDSTER_TRY(replace_directory(root(), target_));
+    SPEEDSTER_TRY(sync_directory(target_.parent_path()));
     report_.directory = target_;
     return std::move(report_);
   }
@@ -84,8 +93,7 @@ class Bundler {
     std::error_code error;
     const auto type = fs::symlink_status(target_, error).type();
     if (type == fs::file_type::not_found) return {};
-    if (type == fs::file_type::directory && (fs::is_empty(target_, error) || fs::exists(target_ / kSbom, error)))
-      return {};
+    if (type == fs::file_type::directory && (fs::is_empty(target_, error) || is_bundle(target_))) return {};
     return expected(ErrorKind::kUsage, "a bundle or nothing at " + target_.string() +
                                            ", got something else, which is kept; try another name");
   }

@@ -2,7 +2,7 @@
 /// runtime, the plug-ins and vendors' libraries that its variants use, what those need beyond glibc, the licences, an
 /// SPDX list, and a small program that loads and runs it.
 ///
-///     DIR/bin/run            runs PACKAGE; libraries are found relative to it, so the folder may be moved
+///     DIR/bin/run            runs the package; it and the libraries are found relative to it, so DIR may be moved
 ///     DIR/lib/               libspeedster_runtime, libcrypto, libstdc++, libgcc_s
 ///     DIR/lib/speedster/     backends/ and vendor/NAME/
 ///     DIR/NAME.speedster/    the package, as it was

@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <new>
+#include <optional>
 
 #include "learner/context.h"
 #include "learner/verify.h"
@@ -16,7 +17,7 @@ using speedster::Result;
 struct speedster_error {
   int kind = 0;
   std::int64_t vendor_code = 0;
-  std::string message;
+  std::optional<std::string> message;  ///< nothing where there was no memory for one
 };
 
 namespace {
@@ -64,12 +65,10 @@ struct speedster_context {
 
 namespace {
 
-/// Answers where no memory is left for a better one; never freed.
-speedster_error* out_of_memory() {
-  static speedster_error* const error =
-      new (std::nothrow) speedster_error{static_cast<int>(ErrorKind::kOutOfMemory), 0, "[learner] out of memory"};
-  return error;
-}
+/// Answers where no memory is left for a better one: made by the compiler, never written, never freed.
+constinit const speedster_error kNoMemory{static_cast<int>(ErrorKind::kOutOfMemory), 0, std::nullopt};
+
+speedster_error* out_of_memory() { return const_cast<speedster_error*>(&kNoMemory); }
 
 speedster_error* to_c(const Error& error) {
   return new speedster_error{static_cast<int>(error.kind()), error.vendor_code(), error.full_message()};
@@ -112,7 +111,8 @@ const char* speedster_version(void) { return SPEEDSTER_VERSION_STRING; }
 
 int speedster_error_kind(const speedster_error* error) { return error == nullptr ? 0 : error->kind; }
 const char* speedster_error_message(const speedster_error* error) {
-  return error == nullptr ? "" : error->message.c_str();
+  if (error == nullptr) return "";
+  return error->message ? error->message->c_str() : "[learner] expected memory, got none";
 }
 std::int64_t speedster_error_vendor_code(const speedster_error* error) {
   return error == nullptr ? 0 : error->vendor_code;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kOriginal = "original";
 constexpr const char* kScript = "run.py";
+constexpr const char* kSession = "session.json";
 
 Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[export] expected " + rest}; }
 
@@ -20,7 +21,7 @@ Result<void> check_target(const fs::path& target) {
   std::error_code error;
   const auto type = fs::symlink_status(target, error).type();
   if (type == fs::file_type::not_found) return {};
-  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized/session.json", error);
+  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized" / kSession, error);
   if (type == fs::file_type::directory && (fs::is_empty(target, error) || ours)) return {};
   return expected(ErrorKind::kUsage, "an export or nothing at " + target.string() +
                                          ", got something else, which is kept; try another name");
@@ -46,7 +47,16 @@ std::string requirement(const package::Variant& variant) {
   return variant.backend + bounds;
 }
 
-/// The payload under its own file names, as its parts refer to each other by name, and session.json.
+/// Where a file of a payload lies as seen from the payload.
+Result<std::string> place_beside(const package::Variant& variant, const std::string& file) {
+  const fs::path place = fs::path(file).lexically_relative(fs::path(variant.payload).parent_path());
+  if (place.empty() || *place.begin() == ".." || place == kSession)
+    return expected(ErrorKind::kUnsupported, "the files of \"" + variant.name + "\" beside " + variant.payload +
+                                                 " or below, none of them " + kSession + ", got \"" + file + "\"");
+  return place.generic_string();
+}
+
+/// The payload with its files where they lie beside it, as a model names them so, and session.json.
 Result<void> write_model(const fs::path& package, const package::EntryPoint& entry, const package::Variant& variant,
                          const fs::path& folder, ExportReport& report) {
   const bool free_axes = std::ranges::any_of(entry.signature.inputs, [](const TensorSpec& input) {
@@ -62,14 +72,13 @@ Result<void> write_model(const fs::path& package, const package::EntryPoint& ent
   auto note = [&](const std::string& name) { report.files.push_back(folder.filename().string() + "/" + name); };
   for (const std::string& file : variant.files) {
     SPEEDSTER_ASSIGN(const fs::path from, inside(package, file, "export"));
-    const std::string name = from.filename().string();
-    if (fs::exists(folder / name))
-      return expected(ErrorKind::kUnsupported, "files of different names in the payload, got \"" + name + "\" twice");
+    SPEEDSTER_ASSIGN(const std::string name, place_beside(variant, file));
+    SPEEDSTER_TRY(make_directories((folder / name).parent_path()));
     SPEEDSTER_TRY(speedster::copy_file(from, folder / name));
     note(name);
   }
-  note("session.json");
-  return write_file(folder / "session.json", to_text(session, 2) + "\n");
+  note(kSession);
+  return write_file(folder / kSession, to_text(session, 2) + "\n");
 }
 
 }  // namespace
@@ -118,8 +127,10 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   }
   std::error_code ignored;
   fs::permissions(root / kScript, fs::perms(0755), ignored);
+  SPEEDSTER_TRY(sync_tree(root));
   SPEEDSTER_TRY(check_target(target));
   SPEEDSTER_TRY(replace_directory(root, target));
+  SPEEDSTER_TRY(sync_directory(target.parent_path()));
   std::sort(report.files.begin(), report.files.end());
   return report;
 }

@@ -35,12 +35,24 @@ Result<std::vector<std::uint32_t>> map_tensors(const std::vector<TensorSpec>& wa
   return map;
 }
 
-/// A plug-in's options with those that the learner decides: threads as judged, but no more than there are cores.
-backend::Options session_options(const package::Variant& variant, const LoadOptions& options, int usable_cores) {
+/// A package may come from anybody: it chooses how its model runs, not which files of this machine a vendor uses.
+Result<void> check_own_options(const backend::Plugin& plugin, const package::Variant& variant) {
+  for (const auto& [key, value] : variant.options)
+    if (backend::caller_only(plugin, key))
+      return Error(ErrorKind::kBadInput, "expected no option \"" + key +
+                                             "\" from a package, as it names a file or folder of this machine, got \"" +
+                                             value.substr(0, 200) + "\"; try to give it yourself if it is wanted");
+  return {};
+}
+
+/// A plug-in's options with those that the learner decides, where it has them: threads as judged, but no more than
+/// there are cores.
+backend::Options session_options(const backend::Plugin& plugin, const package::Variant& variant,
+                                 const LoadOptions& options, int usable_cores) {
   backend::Options session(variant.options.begin(), variant.options.end());
   const int threads = options.threads > 0 ? options.threads : std::min(variant.threads, usable_cores);
-  if (threads > 0) session["threads"] = std::to_string(threads);
-  session["contexts"] = std::to_string(options.contexts);
+  if (threads > 0 && backend::declares(plugin, "threads")) session["threads"] = std::to_string(threads);
+  if (backend::declares(plugin, "contexts")) session["contexts"] = std::to_string(options.contexts);
   for (const auto& [key, value] : options.options) session[key] = value;
   return session;
 }
@@ -122,8 +134,9 @@ Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, c
   if (auto known = backend::options_of_scope(*plugin, own, "load"); !known)
     return std::move(known).error().wrap_as(ErrorKind::kUnsupported,
                                             "its options are not all known to this release's plug-in");
+  SPEEDSTER_TRY(check_own_options(*plugin, variant));
   Loaded loaded;
-  loaded.options = session_options(variant, options, machine_.usable_cores);
+  loaded.options = session_options(*plugin, variant, options, machine_.usable_cores);
   SPEEDSTER_ASSIGN(const backend::Options open_options, backend::options_of_scope(*plugin, loaded.options, "open"));
   SPEEDSTER_ASSIGN(const backend::Options load_options, backend::options_of_scope(*plugin, loaded.options, "load"));
   SPEEDSTER_ASSIGN(loaded.context_options, backend::options_of_scope(*plugin, loaded.options, "context"));

@@ -2,26 +2,18 @@
 
 #include <speedster/version.h>
 
-#include <ctime>
+#include <algorithm>
 
+#include "base/clock.h"
 #include "base/digest.h"
-#include "base/files.h"
-#include "base/text.h"
 
 namespace speedster::learner {
 namespace {
 
-std::string or_no_assertion(const std::string& text) { return text.empty() ? "NOASSERTION" : text; }
+constexpr const char* kNamespace = "https://spdx.org/spdxdocs/speedster-bundle-";
+constexpr const char* kCreator = "Tool: speedster-";
 
-std::string utc_now() {
-  const auto given = parse_number<std::int64_t>(environment("SOURCE_DATE_EPOCH"));
-  const std::time_t now = given ? static_cast<std::time_t>(*given) : std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
+std::string or_no_assertion(const std::string& text) { return text.empty() ? "NOASSERTION" : text; }
 
 /// A package of the document: SPDX lets packages, unlike files, be digested by SHA-256 alone.
 Json spdx_package(const BundlePart& part, const std::string& id) {
@@ -48,8 +40,8 @@ Json spdx_document(const std::string& name, const std::vector<BundlePart>& parts
       {"dataLicense", "CC0-1.0"},
       {"SPDXID", "SPDXRef-DOCUMENT"},
       {"name", name},
-      {"documentNamespace", "https://spdx.org/spdxdocs/speedster-bundle-" + digest.hex()},
-      {"creationInfo", {{"created", utc_now()}, {"creators", {"Tool: speedster-" SPEEDSTER_VERSION_STRING}}}}};
+      {"documentNamespace", kNamespace + digest.hex()},
+      {"creationInfo", {{"created", utc_now()}, {"creators", {std::string(kCreator) + SPEEDSTER_VERSION_STRING}}}}};
   document["packages"] = Json::array();
   document["relationships"] = Json::array();
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -59,6 +51,15 @@ Json spdx_document(const std::string& name, const std::vector<BundlePart>& parts
         {{"spdxElementId", "SPDXRef-DOCUMENT"}, {"relationshipType", "DESCRIBES"}, {"relatedSpdxElement", id}});
   }
   return document;
+}
+
+bool describes_bundle(const Json& document) {
+  const Result<std::string> name = json_string(document, "documentNamespace", "bundle");
+  const Result<const Json*> made = json_object(document, "creationInfo", "bundle");
+  const Result<std::vector<std::string>> creators =
+      made ? json_strings(**made, "creators", "bundle") : Result<std::vector<std::string>>(made.error());
+  return name && name->starts_with(kNamespace) && creators &&
+         std::ranges::any_of(*creators, [](const std::string& tool) { return tool.starts_with(kCreator); });
 }
 
 }  // namespace speedster::learner

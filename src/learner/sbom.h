@@ -24,6 +24,9 @@ struct BundlePart {
 /// `name` is the bundle's; the document's time is SOURCE_DATE_EPOCH, else now.
 Json spdx_document(const std::string& name, const std::vector<BundlePart>& parts);
 
+/// Whether an SPDX document is one of ours, of whatever release.
+bool describes_bundle(const Json& document);
+
 /// A distribution that owns a file: its name, version, licence and the files with the licence's text.
 struct Owner {
   std::string name, version, licence;

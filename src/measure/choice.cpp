@@ -44,7 +44,9 @@ std::size_t safest(std::span<const Entrant* const> entrants) {
     std::erase_if(left, [&](std::size_t i) { return value(*entrants[i]) > bound(least); });
   };
   keep_least([](const Entrant& e) { return e.drop; }, [](double least) { return least + kDropNoise; });
-  keep_least([](const Entrant& e) { return e.memory; }, [](double least) { return least * (1 + kMemoryNoise); });
+  const bool known = std::ranges::all_of(left, [&](std::size_t i) { return entrants[i]->memory > 0; });
+  if (known)
+    keep_least([](const Entrant& e) { return e.memory; }, [](double least) { return least * (1 + kMemoryNoise); });
   keep_least([](const Entrant& e) { return e.size; }, [](double least) { return least; });
   return left.front();
 }

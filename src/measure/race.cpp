@@ -131,7 +131,7 @@ class Race {
   Result<Ended> run_heat(const std::vector<std::size_t>& heat) {
     for (const std::size_t i : heat) contenders_[i].logs.clear();
     for (Contender& self : selves_) self.logs.clear();
-    const double known = heat.empty() ? 0 : contenders_[heat.front()].position;
+    const double known = heat.empty() ? kNever : contenders_[heat.front()].position;
     Ended ended = Ended::kNot;
     for (int n = 0; ended == Ended::kNot;) {
       std::vector<Contender*> running = live(heat);

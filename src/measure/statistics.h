@@ -1,4 +1,4 @@
-/// The statistics of the measuring procedure: Student's t, variances with few degrees of freedom, paired estimates,
+/// The statistics of the measuring procedure: variances with few degrees of freedom, paired estimates,
 /// percentiles with their intervals. Everything is in natural logarithms of seconds unless said otherwise.
 #pragma once
 #include <cstddef>
@@ -7,15 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "base/student.h"
 #include "measure/race.h"
 
 namespace speedster::measure {
-
-/// P(T ≤ t) for Student's t; infinite `df` is the normal distribution. DLMF 8.17 (incomplete beta by its continued
-/// fraction, 8.17.22); Abramowitz & Stegun 26.7.1.
-double student_cdf(double t, double df);
-/// The t with P(T ≤ t) = p, for 0 < p < 1 and df > 0.
-double student_quantile(double p, double df);
 
 /// An estimated variance and the degrees of freedom behind it.
 struct Variance {

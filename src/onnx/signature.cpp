@@ -26,25 +26,20 @@ std::string kind_of(const ::onnx::TypeProto& type) {
 Result<TensorSpec> spec_of(const ::onnx::ValueInfoProto& value, const std::string& role) {
   TensorSpec spec;
   spec.name = value.name();
-  const auto refuse = [&](ErrorKind kind, const std::string& what) {
-    return Error(kind, "[onnx] expected " + role + " '" + value.name() + "' to be a tensor of numbers, got " + what);
+  const auto refuse = [&](const std::string& what) {
+    return Error(ErrorKind::kBadInput,
+                 "[onnx] expected " + role + " '" + value.name() + "' to be a tensor of numbers, got " + what);
   };
-  if (spec.name.empty() || spec.name.find('\0') != std::string::npos)
-    return refuse(ErrorKind::kBadInput, "an empty or broken name");
-  if (!value.type().has_tensor_type())
-    return refuse(
-        value.type().value_case() == ::onnx::TypeProto::VALUE_NOT_SET ? ErrorKind::kBadInput : ErrorKind::kUnsupported,
-        kind_of(value.type()));
+  if (spec.name.empty() || spec.name.find('\0') != std::string::npos) return refuse("an empty or broken name");
+  if (!value.type().has_tensor_type()) return refuse(kind_of(value.type()));
   const auto& tensor = value.type().tensor_type();
   const std::optional<DType> dtype = dtype_from_onnx(tensor.elem_type());
   if (!dtype)
-    return refuse(tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? ErrorKind::kBadInput : ErrorKind::kUnsupported,
-                  tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? "no element type"
+    return refuse(tensor.elem_type() == ::onnx::TensorProto::UNDEFINED ? "no element type"
                                                                        : element_type_name(tensor.elem_type()));
   spec.dtype = *dtype;
   spec.unknown_rank = !tensor.has_shape();
-  if (tensor.shape().dim_size() > kMaxRank)
-    return refuse(ErrorKind::kBadInput, "rank " + std::to_string(tensor.shape().dim_size()));
+  if (tensor.shape().dim_size() > kMaxRank) return refuse("rank " + std::to_string(tensor.shape().dim_size()));
   for (const auto& dim : tensor.shape().dim()) {
     Axis axis;
     // Exporters write -1 and "?" for axes that they know nothing of; two such axes are not the same axis.
@@ -75,9 +70,9 @@ Result<Signature> OnnxModel::signature() const {
   }
   if (signature.outputs.empty()) return Error(ErrorKind::kBadInput, "[onnx] expected a model with outputs, got none");
   if (signature.inputs.size() > kMaxTensors || signature.outputs.size() > kMaxTensors)
-    return Error(ErrorKind::kUnsupported, "[onnx] expected at most 1024 inputs and outputs, got " +
-                                              std::to_string(signature.inputs.size()) + " and " +
-                                              std::to_string(signature.outputs.size()));
+    return Error(ErrorKind::kBadInput, "[onnx] expected at most 1024 inputs and outputs, got " +
+                                           std::to_string(signature.inputs.size()) + " and " +
+                                           std::to_string(signature.outputs.size()));
   return signature;
 }
 

@@ -112,8 +112,7 @@ Result<std::string> store_key(const samples::SampleOptions& options, const Signa
     }
   }
   if (!options.labels.empty()) add_file(options.labels);
-  for (const auto& [name, range] : options.ranges)
-    digest.field(name).field(std::to_string(range.first)).field(std::to_string(range.second));
+  for (const auto& [name, range] : options.ranges) digest.field(name).field(to_text(Json{range.first, range.second}));
   for (const auto& [name, shape] : options.shapes) digest.field(name).field(to_string(shape));
   digest.field(to_text(to_json(signature))).field(SPEEDSTER_VERSION_STRING);
   return digest.hex();
@@ -274,13 +273,19 @@ class Optimization {
     session_.enter("samples");
     SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-"));
     session_.work = work_->path();
-    SPEEDSTER_ASSIGN(const samples::SampleOptions options, sample_options(request_, session_.signature));
+    SPEEDSTER_ASSIGN(samples::SampleOptions options, sample_options(request_, session_.signature));
+    options.cancel = session_.cancel;
+    options.deadline = session_.total;
     auto store = open_store(options, session_.signature, request_.use_cache, session_.work, session_.store_directory);
     if (!store.ok()) return with_how_to_write(std::move(store).error(), session_.signature);
     session_.store = *std::move(store);
     SPEEDSTER_TRY(refuse_non_finite(session_.store, session_.signature));
     SPEEDSTER_ASSIGN(session_.signature, samples::with_ranges(session_.signature, session_.store, options));
     session_.split = samples::split(session_.store.size(), request_.seed);
+    if (request_.metric_confidence && !session_.split.independent)
+      return Error(ErrorKind::kUsage, "[optimize] expected at least 32 samples for --metric-confidence, got " +
+                                          std::to_string(session_.store.size()) +
+                                          "; try more samples, or --metric-drop alone, which the estimate decides");
     return {};
   }
 
@@ -303,6 +308,7 @@ class Optimization {
         request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
     SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
     SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
+    SPEEDSTER_TRY(session_.supervisor->remove_at_end(session_.work));
     const fs::path root = request_.use_cache ? cache_directory() : session_.work;
     SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(root / "jobs", kCacheBytes));
     session_.cache = std::make_unique<job::JobCache>(std::move(cache));

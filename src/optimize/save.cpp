@@ -2,8 +2,7 @@
 
 #include <speedster/version.h>
 
-#include <ctime>
-
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "package/samples.h"
@@ -17,21 +16,19 @@ using search::Candidate;
 
 constexpr const char* kWho = "save";
 
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 Json figure(const std::optional<Figure>& value) {
   if (!value) return nullptr;
   Json json = {{"value", json_from_number(value->value)}};
   if (value->low) json["low"] = json_from_number(*value->low);
   if (value->high) json["high"] = json_from_number(*value->high);
   return json;
+}
+
+/// Where a file lies beside the payload; a model names its external data so.
+std::string beside(const std::string& payload, const std::string& file) {
+  const fs::path relative = fs::path(file).lexically_relative(fs::path(payload).parent_path());
+  const bool inside = !relative.empty() && *relative.begin() != "..";
+  return (inside ? relative : fs::path(file).filename()).generic_string();
 }
 
 /// Adds the payloads of candidates' drafts; files of the same bytes are stored once.
@@ -44,18 +41,19 @@ class Payloads {
     SPEEDSTER_ASSIGN(const package::LoadedManifest draft, package::read_manifest(candidate.package));
     package::Variant variant = candidate.variant;
     // Payloads refer to their neighbours by name (external data), so a set of files keeps its own folder.
+    const std::string payload = variant.payload;
     Sha256 digest;
     for (const std::string& file : variant.files) {
       const auto record = draft.manifest.files.find(file);
       if (record == draft.manifest.files.end())
         return Error(ErrorKind::kInternal, "[save] expected " + file + " in the draft of " + candidate.recipe.name);
-      digest.field(fs::path(file).filename().string()).field(record->second.sha256);
+      digest.field(beside(payload, file)).field(record->second.sha256);
     }
     const std::string folder = "payloads/" + digest.hex().substr(0, 16);
     std::vector<std::string> files;
     for (const std::string& file : variant.files) {
-      const std::string place = folder + "/" + fs::path(file).filename().string();
-      if (file == variant.payload) variant.payload = place;
+      const std::string place = folder + "/" + beside(payload, file);
+      if (file == payload) variant.payload = place;
       files.push_back(place);
       if (!stored_.insert(place).second) continue;
       SPEEDSTER_ASSIGN(const fs::path source, inside(candidate.package, file, kWho));
@@ -75,6 +73,7 @@ Json measured(const search::Session& session, const CandidateRow& row, double sa
   return {{"fingerprint", session.fingerprint},
           {"processor", session.machine.model},
           {"codename", session.machine.codename},
+          {"vendor_version", row.backend_version},
           {"latency_seconds", figure(row.latency_median)},
           {"speedup", figure(row.speedup)},
           {"drop", figure(row.drop)},
@@ -119,6 +118,9 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
     SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate));
     variant.precision = row.ran_precision;
     variant.needs.memory_bytes = row.peak_memory_bytes;
+    // A model that came quantized; the original stays the last resort everywhere.
+    const bool int8 = row.ran_precision == "int8" || row.ran_precision == "mixed";
+    if (int8 && &candidate != &outcome.original && !session.vnni().empty()) variant.needs.isa.insert(session.vnni());
     const auto& drop = candidate.judged ? candidate.judged : candidate.searched;
     variant.measured = measured(session, row, drop ? drop->largest_l2 : 0);
     entry.variants.push_back(std::move(variant));

@@ -58,6 +58,14 @@ std::optional<std::string> unmet_need(const Needs& needs, const hardware::Machin
   return std::nullopt;
 }
 
+bool is_package(const fs::path& folder) {
+  const Result<fs::path> file = inside(folder, kManifestFile, "package");
+  const Result<std::string> text = file ? read_file(*file, kMaxManifestBytes) : file.error();
+  const Result<Json> json = text ? parse_json(*text, "package") : text.error();
+  const Result<std::string> format = json ? json_string(*json, "format", "package") : json.error();
+  return format && *format == kManifestFormat;
+}
+
 Result<LoadedManifest> read_manifest(const fs::path& package) {
   std::error_code error;
   if (!fs::is_directory(package, error))

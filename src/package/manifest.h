@@ -20,6 +20,7 @@ namespace speedster::package {
 /// Readers accept this version and older ones; a newer one is refused with the version that reads it.
 inline constexpr int kManifestVersion = 1;
 inline constexpr const char* kManifestFile = "manifest.json";
+inline constexpr const char* kManifestFormat = "speedster-package";  ///< under "format"
 
 enum class PayloadKind { kData, kCode };  ///< code loads only if this machine made it or the caller allows it
 
@@ -43,7 +44,7 @@ struct Variant {
   PayloadKind kind = PayloadKind::kData;
   std::map<std::string, std::string> options;  ///< the plug-in's load options
   int threads = 0;                             ///< as judged; 0 = the vendor's own default
-  std::string precision;                       ///< what really ran: "f32" "bf16" "f16" "int8" "mixed" "unknown"
+  std::string precision;                       ///< what really ran: "f64" "f32" "bf16" "f16" "int8" "mixed" "unknown"
   std::vector<std::string> techniques;         ///< "static int8 (percentile)", …, for people
   Needs needs;
   Json measured = Json::object();  ///< drop, latency, speed-up, processor: what was measured where
@@ -73,6 +74,8 @@ Json to_json(const Manifest& manifest);
 Result<Manifest> manifest_from_json(const Json& json);
 /// Whether a relative path may name a file of a package: no way out, no control characters, not the manifest itself.
 bool valid_file_path(std::string_view path);
+/// Whether the folder holds a manifest of our format, of whatever version and state.
+bool is_package(const std::filesystem::path& folder);
 struct LoadedManifest {
   Manifest manifest;
   std::string sha256;

@@ -7,7 +7,6 @@
 namespace speedster::package {
 namespace {
 
-constexpr const char* kFormat = "speedster-package";
 constexpr std::string_view kWho = "package";
 constexpr std::size_t kMaxEntries = 64, kMaxVariants = 256, kMaxFiles = 65536, kMaxText = 4096, kMaxOptions = 256;
 constexpr std::int64_t kMaxThreads = 65536;
@@ -133,8 +132,8 @@ Result<Variant> variant_from_json(const Json& json, const Files& files) {
   SPEEDSTER_ASSIGN(const std::int64_t threads, count_under(json, "threads", kMaxThreads));
   variant.threads = static_cast<int>(threads);
   SPEEDSTER_ASSIGN(variant.precision, json_string(json, "precision", kWho));
-  if (!one_of(variant.precision, {"f32", "bf16", "f16", "int8", "mixed", "unknown"}))
-    return corrupt("expected f32, bf16, f16, int8, mixed or unknown under \"precision\", got \"" +
+  if (!one_of(variant.precision, {"f64", "f32", "bf16", "f16", "int8", "mixed", "unknown"}))
+    return corrupt("expected f64, f32, bf16, f16, int8, mixed or unknown under \"precision\", got \"" +
                    variant.precision.substr(0, 80) + "\"");
   SPEEDSTER_ASSIGN(variant.techniques, json_strings(json, "techniques", kWho));
   SPEEDSTER_ASSIGN(const Json* needs, json_object(json, "needs", kWho));
@@ -195,7 +194,7 @@ bool valid_file_path(std::string_view path) {
 
 Json to_json(const Manifest& manifest) {
   Json json = Json::object();
-  json["format"] = kFormat;
+  json["format"] = kManifestFormat;
   json["version"] = manifest.version;
   json["speedster"] = manifest.speedster;
   json["entries"] = Json::object();
@@ -215,8 +214,9 @@ Json to_json(const Manifest& manifest) {
 
 Result<Manifest> manifest_from_json(const Json& json) {
   SPEEDSTER_ASSIGN(const std::string format, json_string(json, "format", kWho));
-  if (format != kFormat)
-    return corrupt("expected the format \"" + std::string(kFormat) + "\", got \"" + format.substr(0, 80) + "\"");
+  if (format != kManifestFormat)
+    return corrupt("expected the format \"" + std::string(kManifestFormat) + "\", got \"" + format.substr(0, 80) +
+                   "\"");
   Manifest manifest;
   SPEEDSTER_ASSIGN(const std::int64_t version, json_int(json, "version", kWho));
   SPEEDSTER_ASSIGN(manifest.speedster, text_under(json, "speedster"));

@@ -28,9 +28,7 @@ Result<void> check_replaceable(const fs::path& target) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(target, error);
   if (status.type() == fs::file_type::not_found) return {};
-  if (status.type() == fs::file_type::directory &&
-      (fs::exists(target / kManifestFile, error) || fs::is_empty(target, error)))
-    return {};
+  if (status.type() == fs::file_type::directory && (is_package(target) || fs::is_empty(target, error))) return {};
   return Error(ErrorKind::kUsage, "[package] expected a package or nothing at " + target.string() +
                                       ", got something else, which is kept; try another name");
 }
@@ -42,21 +40,6 @@ void open_up(const fs::path& folder) {
   if (::mkdir(probe.c_str(), 0777) == 0 && ::stat(probe.c_str(), &status) == 0)
     ::chmod(folder.c_str(), status.st_mode & 0777U);
   ::rmdir(probe.c_str());
-}
-
-Result<void> sync_directory(const fs::path& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0)
-    return errno_error(errno, "package", "a folder that can be synced", folder);
-  return {};
-}
-
-Result<void> sync_tree(const fs::path& root) {
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error))
-    if (it->is_directory()) SPEEDSTER_TRY(sync_directory(it->path()));
-  if (error) return errno_error(error.value(), "package", "a readable folder", root);
-  return sync_directory(root);
 }
 
 /// A new file that is digested as it is written, and synced at the end.

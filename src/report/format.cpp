@@ -160,7 +160,7 @@ std::string verdict(const Report& report) {
     if (report.budget && *report.budget > 0) text += fmt::format(" of {} allowed", format_number(*report.budget));
   }
   text += ".";
-  if (report.undecided) text += " Undecided: another candidate may be as fast.";
+  if (report.undecided) text += " Undecided: another candidate, or the original, may be as fast.";
   return text;
 }
 

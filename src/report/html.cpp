@@ -67,8 +67,8 @@ std::string warnings(const Report& report) {
   const auto warn = [&](const std::string& text) { html += "<p class=\"warning\">" + escape_html(text) + "</p>\n"; };
   if (report.undecided)
     warn(
-        "Undecided: the measurements do not separate the winner from another candidate. The fastest estimate was "
-        "taken.");
+        "Undecided: the measurements do not separate the winner from another candidate, or from the original, with the "
+        "confidence asked for. The fastest estimate was taken.");
   if (report.machine_busy)
     warn(fmt::format(
         "The machine was busy: {} of {} rounds were dropped. Repeat the search on an idle machine for exact figures.",

@@ -47,6 +47,7 @@ class Builder {
     for (const Part& part : input.parts) {
       SPEEDSTER_ASSIGN(const std::unique_ptr<Stream> elements, open(part, input.spec, k));
       for (const std::size_t end = sample + part.samples; sample < end; ++sample) {
+        SPEEDSTER_TRY(may_go_on());
         const auto take = [&](std::span<const std::byte> bytes) -> Result<void> {
           if (non_finite_.empty() && has_non_finite(dtype, bytes))
             non_finite_ = input.spec.name + ", sample " + std::to_string(sample);
@@ -99,6 +100,14 @@ class Builder {
   }
 
  private:
+  Result<void> may_go_on() const {
+    if (options_.cancel.cancelled()) return Error(ErrorKind::kCancelled, "[samples] cancelled");
+    if (options_.deadline.passed())
+      return Error(ErrorKind::kTimeout,
+                   "[samples] expected time to read the samples, got none; try a larger time budget or fewer samples");
+    return {};
+  }
+
   Result<std::unique_ptr<Stream>> open(const Part& part, const TensorSpec& spec, std::size_t k) {
     if (options_.random) {
       const auto range = options_.ranges.find(spec.name);
@@ -118,6 +127,7 @@ class Builder {
   template <typename Take>
   Result<void> copy(Stream& from, std::size_t bytes, const Take& take) {
     while (bytes > 0) {
+      SPEEDSTER_TRY(may_go_on());
       const auto piece = std::span(buffer_).first(std::min(bytes, kPiece));
       SPEEDSTER_TRY(from.read(piece));
       SPEEDSTER_TRY(take(piece));

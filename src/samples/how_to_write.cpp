@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "samples/batch.h"
+#include "samples/plan.h"
 #include "samples/store.h"
 
 namespace speedster::samples {
@@ -29,6 +30,10 @@ Shape stored_shape(const TensorSpec& input, const BatchAxis& batch) {
 
 }  // namespace
 
+std::string python_name(const std::string& name, std::size_t k) {
+  return identifier(name) ? name : "x" + std::to_string(k);
+}
+
 std::string how_to_write(const Signature& signature) {
   const auto batches = batch_axes(signature, {});
   std::string text = "The model's inputs:\n";
@@ -39,7 +44,7 @@ std::string how_to_write(const Signature& signature) {
   std::string arguments, dictionary;
   for (std::size_t k = 0; k < signature.inputs.size() && batches.ok(); ++k) {
     const TensorSpec& input = signature.inputs[k];
-    const std::string variable = identifier(input.name) ? input.name : "x" + std::to_string(k);
+    const std::string variable = python_name(input.name, k);
     std::string sizes;
     for (std::int64_t size : stored_shape(input, (*batches)[k]))
       sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);

@@ -109,8 +109,10 @@ class Planner {
   Result<void> check_dtype(const InputPlan& input, const ArrayInfo& info) const {
     if (info.dtype == input.spec.dtype) return {};
     const std::string wanted(speedster::name(input.spec.dtype));
+    const std::string variable = python_name(input.spec.name, static_cast<std::size_t>(&input - plan_.inputs.data()));
     return Error(ErrorKind::kBadInput, "[samples] expected " + wanted + " for " + describe(input.spec) + ", got " +
-                                           std::string(speedster::name(info.dtype)) + "; try x = x.astype(" +
+                                           std::string(speedster::name(info.dtype)) + "; try " + variable + " = " +
+                                           variable + ".astype(" +
                                            (info_numpy(input.spec.dtype) ? "np." + wanted : "\"" + wanted + "\"") +
                                            ")\n" + how_to_write(signature_));
   }

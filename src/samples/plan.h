@@ -47,4 +47,7 @@ Result<Plan> plan_files(const SampleOptions& options, const Signature& signature
 /// nowhere and for --range that does not fit.
 Result<Plan> plan_random(const SampleOptions& options, const Signature& signature);
 
+/// The variable of the k-th input in the numpy lines: its name where Python can have it, else x and k.
+std::string python_name(const std::string& name, std::size_t k);
+
 }  // namespace speedster::samples

@@ -105,4 +105,12 @@ Split split(std::size_t samples, std::uint64_t seed) {
           true};
 }
 
+std::vector<std::size_t> spread_over(const std::vector<std::size_t>& indices, std::size_t most) {
+  const std::size_t count = std::min(indices.size(), most);
+  std::vector<std::size_t> taken;
+  taken.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) taken.push_back(indices[i * indices.size() / count]);
+  return taken;
+}
+
 }  // namespace speedster::samples

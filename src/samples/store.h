@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
+#include "base/clock.h"
 #include "model/signature.h"
 
 namespace speedster::samples {
@@ -29,6 +31,8 @@ struct SampleOptions {
   };
   std::map<std::string, AxisRange> axes;  ///< --axis NAME=MIN:OPT:MAX: what a dynamic axis may be, by its symbolic name
   std::filesystem::path labels;           ///< npy, or text with a line a sample; empty = none
+  CancelToken cancel;                     ///< looked at while samples are streamed
+  Deadline deadline;
 };
 
 /// Read-only, memory-mapped; any number of processes open the same folder.
@@ -74,8 +78,7 @@ Result<SampleStore> build_store(const SampleOptions& options, const Signature& s
 std::string how_to_write(const Signature& signature);
 
 /// The signature with each dynamic axis's min, opt and max as the samples, --shapes and --axis have them. Kind usage
-/// for an
-/// --axis that no input has or that is in no order.
+/// for an --axis that no input has or that is in no order.
 Result<Signature> with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options);
 
 /// Three disjoint parts in a seeded order fixed beforehand: a quarter (512 at most) to calibrate, a quarter (512 at
@@ -85,6 +88,8 @@ struct Split {
   bool independent = true;  ///< false where too few samples make the parts share
 };
 Split split(std::size_t samples, std::uint64_t seed);
+/// At most `most` of the indices, taken at even distances over all of them.
+std::vector<std::size_t> spread_over(const std::vector<std::size_t>& indices, std::size_t most);
 
 /// A plain safetensors file with the tensors NAME.0, NAME.1, … of the chosen samples, in their order; it can be read as
 /// samples again. For toolchains and external programs.

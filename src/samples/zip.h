@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,13 +40,10 @@ class ZipReader {
   std::vector<Member> members_;
 };
 
-/// Stored members only. The archive appears under its name in finish(); unfinished it leaves nothing behind.
+/// Stored members only. The archive appears under its name in finish(); unfinished it leaves nothing behind. A device
+/// or a pipe is written into.
 class ZipWriter {
  public:
-  ZipWriter() = default;
-  ZipWriter(const ZipWriter&) = delete;
-  ZipWriter& operator=(const ZipWriter&) = delete;
-  ~ZipWriter();
   Result<void> open(const std::filesystem::path& path);
   /// A member of two pieces, so that a header needs no copy of its data.
   Result<void> add(std::string_view name, std::string_view header, std::span<const std::byte> data);
@@ -53,8 +51,7 @@ class ZipWriter {
 
  private:
   Result<void> write(std::string_view bytes);
-  UniqueFd fd_;
-  std::filesystem::path path_, temporary_;
+  std::optional<OutputFile> file_;
   std::uint64_t position_ = 0, count_ = 0;
   std::string directory_;
 };

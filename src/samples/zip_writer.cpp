@@ -1,9 +1,6 @@
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "samples/zip.h"
 
@@ -39,22 +36,15 @@ std::uint64_t in32(std::uint64_t value) { return std::min(value, kIn64); }
 
 }  // namespace
 
-ZipWriter::~ZipWriter() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
-}
-
 Result<void> ZipWriter::open(const std::filesystem::path& path) {
-  path_ = path;
-  const fs::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
-  fd_ = UniqueFd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd_.valid()) return errno_error(errno, "samples", "a writable file", path);
-  temporary_ = temporary;
+  SPEEDSTER_ASSIGN(OutputFile file, OutputFile::create(path, "samples"));
+  file_.emplace(std::move(file));
   return {};
 }
 
 Result<void> ZipWriter::write(std::string_view bytes) {
   position_ += bytes.size();
-  return write_all(fd_.get(), std::as_bytes(std::span(bytes)), path_);
+  return file_->write(std::as_bytes(std::span(bytes)));
 }
 
 Result<void> ZipWriter::add(std::string_view name, std::string_view header, std::span<const std::byte> data) {
@@ -102,11 +92,7 @@ Result<void> ZipWriter::finish() {
   end.u32(0x06054B50).u16(0).u16(0).u16(count).u16(count).u32(in32(size)).u32(in32(start)).u16(0);
   SPEEDSTER_TRY(write(directory_));
   SPEEDSTER_TRY(write(end.bytes()));
-  fd_.reset();
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-    return errno_error(errno, "samples", "a replaceable file", path_);
-  temporary_.clear();
-  return {};
+  return file_->finish();
 }
 
 }  // namespace speedster::samples

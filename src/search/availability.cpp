@@ -8,41 +8,73 @@ namespace {
 
 constexpr double kProbeSeconds = 60;
 
-compiler::Availability probe_one(job::Supervisor& supervisor, const std::string& name,
-                                 const std::filesystem::path& work, const Deadline& deadline,
-                                 const CancelToken& cancel) {
+std::vector<std::string> texts(const Json& json, const char* key) {
+  Result<std::vector<std::string>> found = json_strings(json, key, "probe");
+  return found ? *std::move(found) : std::vector<std::string>{};
+}
+
+std::string text(const Json& json, const char* key) {
+  Result<std::string> found = json_string(json, key, "probe");
+  return found ? *std::move(found) : std::string();
+}
+
+Result<Json> ask(job::Supervisor& supervisor, const std::string& name, const std::filesystem::path& work,
+                 const Deadline& deadline, const CancelToken& cancel) {
   job::Command command;
   command.argv = {supervisor.worker().string(), "serve"};
   command.directory = work / ("probe-" + name);
+  command.name = "probe/" + name;
   command.limits.wall_seconds = kProbeSeconds;
-  if (auto made = make_directories(command.directory); !made.ok()) return {false, made.error().full_message(), {}};
-  auto child = supervisor.spawn(command);
-  if (!child.ok()) return {false, child.error().full_message(), {}};
-  auto reply = child->call(Json{{"op", "probe"}, {"backend", name}}, deadline.sooner(kProbeSeconds), cancel);
-  if (!reply.ok()) return {false, reply.error().full_message(), {}};
-  if (!reply->value("ok", false))
-    return {false, reply->value("error", Json::object()).value("message", std::string("the probe failed")), {}};
-  const Json probe = reply->value("probe", Json::object());
-  compiler::Availability availability;
-  availability.usable = probe.value("usable", false);
-  availability.version = probe.value("version", std::string());
-  availability.reason = probe.value("reason", std::string());
-  if (const auto options = json_strings(probe, "load_options", "probe"); options.ok())
-    availability.options.insert(options->begin(), options->end());
-  const std::string remedy = probe.value("remedy", std::string());
-  if (!availability.usable && !remedy.empty()) availability.reason += "; try " + remedy;
-  return availability;
+  SPEEDSTER_TRY(make_directories(command.directory));
+  SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
+  SPEEDSTER_ASSIGN(const Json reply,
+                   child.call(Json{{"op", "probe"}, {"backend", name}}, deadline.sooner(kProbeSeconds), cancel));
+  SPEEDSTER_ASSIGN(const Json* probe, json_object(reply, "probe", "probe"));
+  return *probe;
 }
 
 }  // namespace
 
-std::map<std::string, compiler::Availability> probe_backends(job::Supervisor& supervisor,
-                                                             const std::filesystem::path& work,
-                                                             const Deadline& deadline, const CancelToken& cancel) {
-  std::map<std::string, compiler::Availability> found;
-  for (const std::string& name : backend::list_plugins())
-    found[name] = probe_one(supervisor, name, work, deadline, cancel);
+std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std::filesystem::path& work,
+                                         const Deadline& deadline, const CancelToken& cancel) {
+  std::vector<BackendState> found;
+  for (const std::string& name : backend::list_plugins()) {
+    if (cancel.cancelled()) break;
+    BackendState& state = found.emplace_back();
+    state.name = name;
+    const Result<Json> probe = ask(supervisor, name, work, deadline, cancel);
+    if (!probe) {
+      state.reason = probe.error().full_message();
+      continue;
+    }
+    const Result<bool> usable = json_bool(*probe, "usable", "probe");
+    state.usable = usable && *usable;
+    state.version = text(*probe, "version");
+    state.library = text(*probe, "library");
+    state.source = text(*probe, "source");
+    state.reason = text(*probe, "reason");
+    state.remedy = text(*probe, "remedy");
+    state.precisions = texts(*probe, "precisions");
+    state.devices = texts(*probe, "devices");
+    state.load_options = texts(*probe, "load_options");
+  }
   return found;
+}
+
+Json to_json(const BackendState& s) {
+  return {{"name", s.name},       {"usable", s.usable},         {"version", s.version},
+          {"library", s.library}, {"source", s.source},         {"reason", s.reason},
+          {"remedy", s.remedy},   {"precisions", s.precisions}, {"devices", s.devices}};
+}
+
+compiler::Availability availability_of(const BackendState& state) {
+  compiler::Availability availability;
+  availability.usable = state.usable;
+  availability.version = state.version;
+  availability.reason = state.reason;
+  if (!state.usable && !state.remedy.empty()) availability.reason += "; try " + state.remedy;
+  availability.options.insert(state.load_options.begin(), state.load_options.end());
+  return availability;
 }
 
 std::map<std::string, compiler::Availability> probe_toolchains() {

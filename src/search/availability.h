@@ -1,18 +1,32 @@
 /// Which backends and toolchains can be used here, found out in children.
 #pragma once
+#include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "base/cancel.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "compiler/recipe.h"
 #include "job/supervisor.h"
 
 namespace speedster::search {
 
-/// Probes every plug-in in a child of its own, so that a broken vendor is a reason and never a crash.
-std::map<std::string, compiler::Availability> probe_backends(job::Supervisor& supervisor,
-                                                             const std::filesystem::path& work,
-                                                             const Deadline& deadline, const CancelToken& cancel);
+struct BackendState {
+  std::string name;
+  bool usable = false;
+  std::string version, library, source;  ///< of the vendor
+  std::string reason, remedy;            ///< where not usable
+  std::vector<std::string> precisions, devices, load_options;
+};
+Json to_json(const BackendState& state);
+compiler::Availability availability_of(const BackendState& state);
+
+/// Probes every plug-in that is found, sorted by name, each in a child of its own, so that a broken vendor is a reason
+/// and never a crash. After `cancel` the list is short.
+std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std::filesystem::path& work,
+                                         const Deadline& deadline, const CancelToken& cancel);
 std::map<std::string, compiler::Availability> probe_toolchains();
 
 }  // namespace speedster::search

@@ -1,5 +1,7 @@
 #include "search/bench.h"
 
+#include <speedster/version.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -98,8 +100,8 @@ class Bench {
                      measure::compare(load_served(context, serve_spec(first, "first"), first_notes),
                                       load_served(context, serve_spec(second, "second"), second_notes), policy,
                                       machine_foreign_share(machine.cores), context.deadline, request_.cancel));
-    result.first = side(first, *first_notes);
-    result.second = side(second, *second_notes);
+    SPEEDSTER_ASSIGN(result.first, side(context, first, "first", *first_notes));
+    SPEEDSTER_ASSIGN(result.second, side(context, second, "second", *second_notes));
     return result;
   }
 
@@ -124,6 +126,7 @@ class Bench {
     job.inputs["model"] = path;
     SPEEDSTER_ASSIGN(job.companions["model"], model.external_files());
     job.fingerprint = fingerprint_;
+    job.toolchain_version = SPEEDSTER_VERSION_STRING;
     job.limits = limits_;
     job.limits.wall_seconds = kCompileSeconds;
     job.options = {{"name", which},
@@ -193,8 +196,13 @@ class Bench {
     return spec;
   }
 
-  static BenchSide side(const Side& from, const TimingNotes& notes) {
-    BenchSide side{from.path.string(), from.is_package, notes.info, 0, notes.peak_memory};
+  /// What it was that ran is asked of a child of its own, after the timing.
+  Result<BenchSide> side(const TimingContext& context, const Side& from, const std::string& which,
+                         const TimingNotes& notes) {
+    SPEEDSTER_ASSIGN(ServedPackage child,
+                     ServedPackage::start(*supervisor_, serve_spec(from, which), {}, context.cancel));
+    SPEEDSTER_ASSIGN(Json info, child.stats({}, context.cancel));
+    BenchSide side{from.path.string(), from.is_package, std::move(info), 0, notes.peak_memory};
     std::vector<double> loads = notes.load_seconds;
     if (!loads.empty()) {
       std::nth_element(loads.begin(), loads.begin() + static_cast<std::ptrdiff_t>(loads.size() / 2), loads.end());

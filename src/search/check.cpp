@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "job/failures.h"
 #include "search/metric_program.h"
 #include "search/session.h"
 #include "tensor/difference.h"
@@ -21,6 +22,8 @@ constexpr double kCheckShare = 0.35, kJudgeShare = 0.8, kShareBesideAProgram = 0
 constexpr std::size_t kLeastSamples = 16;
 // Samples asked for at once; the child returns fewer where their outputs do not fit in the slot.
 constexpr std::size_t kChunk = 64;
+// Runs of the user's metric program where an interval of its drops is asked for.
+constexpr std::size_t kRuns = 10;
 
 accuracy::Label label_of(const samples::SampleStore& store, std::size_t sample) {
   if (!store.labelled()) return {};
@@ -44,7 +47,38 @@ Result<T> as_vendors(Result<T> result) {
                                            "[check] expected the vendor to take the candidate's graph");
 }
 
-/// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
+fs::path metric_folder(const Session& session, const Candidate& candidate, const CheckPart& part) {
+  return session.work / (candidate.recipe.name + "-" + part.purpose + "-metric");
+}
+
+/// What a program was given when it failed outlives the search, like a job that failed.
+Error with_files(const Session& session, const Candidate& candidate, const CheckPart& part, Error error) {
+  if (session.stopping()) return error;
+  const auto kept = job::move_to_failures(metric_folder(session, candidate, part), candidate.recipe.name + "-metric");
+  return kept.ok() ? Error(error.kind(), error.full_message() + "; its files are in " + kept->string()) : error;
+}
+
+/// The user's program, where one judges. With --metric-confidence it sees the samples in several runs, so that there is
+/// an interval.
+Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate,
+                                                                const CheckPart& part,
+                                                                const std::vector<std::string>& outputs) {
+  std::optional<accuracy::ExternalMetric> none;
+  if (session.request->metric_command.empty()) return none;
+  accuracy::ExternalOptions options;
+  SPEEDSTER_ASSIGN(options.command, resolve_program(session.request->metric_command));
+  std::error_code error;
+  if (!session.request->labels.empty()) options.labels = fs::absolute(session.request->labels, error);
+  if (session.budget.confidence) options.samples_per_run = std::max<std::size_t>(part.samples.size() / kRuns, 1);
+  options.directory = metric_folder(session, candidate, part);
+  SPEEDSTER_TRY(make_directories(options.directory));
+  SPEEDSTER_ASSIGN(accuracy::ExternalMetric metric,
+                   accuracy::ExternalMetric::create(std::move(options), outputs, run_in_child(session)));
+  return std::optional<accuracy::ExternalMetric>(std::move(metric));
+}
+
+}  // namespace
+
 Result<void> check_shapes(const Signature& signature, const Outputs& wants, const Outputs& got) {
   for (std::size_t i = 0; i < wants.size(); ++i) {
     bool fits = got[i].shape.size() == wants[i].shape.size();
@@ -59,25 +93,6 @@ Result<void> check_shapes(const Signature& signature, const Outputs& wants, cons
   }
   return {};
 }
-
-/// The user's program, where one judges; it sees the outputs of several runs of samples, so that there is an interval.
-Result<std::optional<accuracy::ExternalMetric>> external_metric(const Session& session, const Candidate& candidate,
-                                                                const CheckPart& part,
-                                                                const std::vector<std::string>& outputs) {
-  std::optional<accuracy::ExternalMetric> none;
-  if (session.request->metric_command.empty()) return none;
-  accuracy::ExternalOptions options;
-  SPEEDSTER_ASSIGN(options.command, resolve_program(session.request->metric_command));
-  std::error_code error;
-  if (!session.request->labels.empty()) options.labels = fs::absolute(session.request->labels, error);
-  options.directory = session.work / (candidate.recipe.name + "-" + part.purpose + "-metric");
-  SPEEDSTER_TRY(make_directories(options.directory));
-  SPEEDSTER_ASSIGN(accuracy::ExternalMetric metric,
-                   accuracy::ExternalMetric::create(std::move(options), outputs, run_in_child(session)));
-  return std::optional<accuracy::ExternalMetric>(std::move(metric));
-}
-
-}  // namespace
 
 OriginalOutputs::OriginalOutputs(Session& session, ServedPackage child, ServeSpec spec)
     : session_(&session), child_(std::move(child)), spec_(std::move(spec)) {
@@ -118,8 +133,8 @@ void OriginalOutputs::keep(std::size_t sample, const Outputs& outputs) {
     places.push_back({tensor.dtype, Shape(tensor.shape.begin(), tensor.shape.end()), file_bytes_, tensor.bytes()});
     if (!write_all(file_.get(), {static_cast<const std::byte*>(tensor.data), tensor.bytes()}, "original-outputs")
              .ok()) {
-      file_limit_ = file_bytes_ =
-          0;  // a full disk: what follows is computed again, and what is there is not found any more
+      // A full disk: what follows is computed again, and what is there is not found any more.
+      file_limit_ = file_bytes_ = 0;
       kept_.clear();
       return;
     }
@@ -173,7 +188,6 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   SPEEDSTER_ASSIGN(ServedPackage child,
                    as_vendors(ServedPackage::start(*session.supervisor, session.serve_spec(candidate, part.purpose),
                                                    session.deadline, session.cancel)));
-  note_info(session, candidate, child.info());
   candidate.row.load_seconds = child.load_seconds();
   std::vector<std::string> names;
   for (const TensorSpec& output : session.signature.outputs) names.push_back(output.name);
@@ -209,7 +223,9 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
                                                std::to_string(got[i].size()));
         SPEEDSTER_TRY(check_shapes(session.signature, wants, got[i]));
         SPEEDSTER_TRY(accumulator.add(wants, got[i], label_of(session.store, wanted[i])));
-        if (external) SPEEDSTER_TRY(external->add(wanted[i], wants, got[i]));
+        if (external)
+          if (auto added = external->add(wanted[i], wants, got[i]); !added.ok())
+            return with_files(session, candidate, part, std::move(added).error());
         session.store.forget(wanted[i]);
         ++compared;
       }
@@ -221,10 +237,16 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
     }
   }
   candidate.row.peak_memory_bytes = std::max(candidate.row.peak_memory_bytes, child.peak_memory());
+  if (candidate.row.ran_precision.empty()) {
+    SPEEDSTER_ASSIGN(const Json info, as_vendors(child.stats(session.deadline, session.cancel)));
+    note_info(session, candidate, info);
+  }
   const double confidence = session.budget.confidence.value_or(0.95);
   accuracy::Drop drop = accumulator.estimate(part.independent, confidence);
   if (!external || drop.new_non_finite) return drop;
-  SPEEDSTER_ASSIGN(accuracy::Drop judged, external->finish(part.independent, confidence));
+  Result<accuracy::Drop> finished = external->finish(part.independent, confidence);
+  if (!finished.ok()) return with_files(session, candidate, part, std::move(finished).error());
+  accuracy::Drop judged = *std::move(finished);
   judged.relative_l2 = drop.relative_l2;
   judged.largest_l2 = drop.largest_l2;
   judged.psnr = drop.psnr;

@@ -1,53 +1,15 @@
 #include "search/contest.h"
 
 #include <algorithm>
-#include <set>
 
-#include "base/text.h"
-#include "measure/choice.h"
-#include "measure/statistics.h"
-#include "samples/batch.h"
+#include "measure/race.h"
+#include "search/entrants.h"
 #include "search/rows.h"
 
 namespace speedster::search {
 namespace {
 
-// A tail of 300 calls is measured only where it takes at most this long for one candidate.
-constexpr double kTailSeconds = 8;
-constexpr int kTailCalls = 300;
 constexpr double kShortSeconds = 30;
-
-measure::Policy policy_of(const Session& session) {
-  measure::Policy policy;
-  policy.block.concurrency = session.request->concurrency;
-  policy.seed = session.request->seed;
-  return policy;
-}
-
-TimingContext timing_of(const Session& session) {
-  TimingContext context;
-  context.supervisor = session.supervisor.get();
-  context.cancel = session.cancel;
-  context.deadline = session.deadline;
-  // Several real samples, but not so many that copying them in costs more than timing them.
-  const auto& pool = session.split.search;
-  for (std::size_t i = 0; i < std::min<std::size_t>(pool.size(), 16); ++i)
-    context.samples.push_back(pool[i * pool.size() / 16 % pool.size()]);
-  return context;
-}
-
-measure::Entrant entrant_of(const Session& session, const Candidate& candidate, const std::string& purpose) {
-  measure::Entrant entrant;
-  entrant.name = candidate.digest;
-  entrant.load = load_served(timing_of(session), session.serve_spec(candidate, purpose), candidate.notes);
-  if (candidate.searched) entrant.drop = std::max(0.0, candidate.searched->value);
-  if (candidate.judged) entrant.drop = std::max(0.0, candidate.judged->value);
-  entrant.memory = static_cast<double>(candidate.row.peak_memory_bytes);
-  entrant.size = static_cast<double>(candidate.row.model_bytes);
-  if (candidate.row.race_latency) entrant.call_seconds = *candidate.row.race_latency;
-  if (candidate.row.load_seconds) entrant.load_seconds = *candidate.row.load_seconds;
-  return entrant;
-}
 
 Json race_to_json(const measure::RaceResult& result) {
   Json rows = Json::object();
@@ -84,12 +46,6 @@ measure::RaceResult race_from_json(const Json& json) {
   result.original_load_seconds = json.value("original_load_seconds", 0.0);
   result.busy = json.value("busy", false);
   return result;
-}
-
-/// Names a set of entrants, whatever their order.
-std::string subject_of(const std::string& kind, const Candidate& original, const std::vector<std::string>& digests) {
-  std::set<std::string> sorted(digests.begin(), digests.end());
-  return kind + ":" + original.digest + ":" + join(sorted, ",");
 }
 
 measure::RaceResult not_reached(const std::vector<std::string>& digests) {
@@ -167,114 +123,6 @@ const measure::RaceRow* row_of(const measure::RaceResult& result, const std::str
   return nullptr;
 }
 
-/// Latency, speed-up, percentiles, throughput, memory and load time of a confirmed candidate.
-void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate& candidate, double batch) {
-  CandidateRow& out = candidate.row;
-  if (row.loads.empty()) return;
-  out.latency_median = Figure{row.latency.value, row.latency.low, row.latency.high};
-  out.speedup = Figure{row.speedup.value, row.speedup.low, row.speedup.high};
-  if (!row.calls.empty()) {
-    out.latency_p90 = measure::percentile(row.calls, 0.90);
-    if (const auto interval = measure::percentile_interval(row.calls, 0.90))
-      out.latency_p90_interval = {interval->low, interval->high};
-  }
-  const double per_second = batch * session.request->concurrency;
-  if (row.latency.value > 0 && row.latency.low > 0)
-    out.throughput =
-        Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
-  if (!row.load_seconds.empty()) out.load_seconds = measure::median(row.load_seconds);
-  out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
-}
-
-/// Timings that are recalled come without the children that had a peak.
-Result<void> remember_peak(Session& session, Candidate& candidate) {
-  if (candidate.notes->peak_memory > 0)
-    return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
-  if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
-    candidate.notes->peak_memory = known->get<std::uint64_t>();
-  return {};
-}
-
-double batch_size(const Session& session) {
-  const auto axes = samples::batch_axes(session.signature, session.request->shapes);
-  if (!axes.ok()) return 1;
-  for (const samples::BatchAxis& axis : *axes)
-    if (axis.axis) return static_cast<double>(axis.size);
-  return 1;
-}
-
-/// p99 of a closed loop of single calls, where it does not take too long.
-Result<void> add_tail(Session& session, Candidate& candidate) {
-  if (!candidate.row.latency_median || candidate.row.latency_median->value * kTailCalls > kTailSeconds ||
-      session.stopping())
-    return {};
-  std::vector<double> calls;
-  if (const auto known = session.journal->find("tail", candidate.digest)) {
-    calls = known->get<std::vector<double>>();
-  } else {
-    const TimingContext context = timing_of(session);
-    SPEEDSTER_ASSIGN(ServedPackage child,
-                     ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"), session.deadline,
-                                          session.cancel));
-    child.watch_memory(false);
-    SPEEDSTER_ASSIGN(calls, child.tail(kTailCalls, context.samples, session.deadline, session.cancel));
-    SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
-  }
-  candidate.row.latency_p90 = measure::percentile(calls, 0.90);
-  if (const auto interval = measure::percentile_interval(calls, 0.90))
-    candidate.row.latency_p90_interval = {interval->low, interval->high};
-  if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = *p99;
-  if (const auto interval = measure::percentile_interval(calls, 0.99))
-    candidate.row.latency_p99_interval = {interval->low, interval->high};
-  return {};
-}
-
-/// A tail that fails is no reason to lose the winner: its percentiles stay a dash.
-void try_tail(Session& session, Candidate& candidate) {
-  const auto added = add_tail(session, candidate);
-  if (!added.ok() && !session.stopping()) session.log.warning(added.error().full_message());
-}
-
-/// Sets the fates of the finalists by the confirmation's verdicts.
-void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
-  const std::string answer = contest.confirmation->rows.back().verdict == "winner" ? "original" : "winner";
-  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
-    Candidate& candidate = candidates[contest.finalists[i]];
-    CandidateRow& row = candidate.row;
-    const measure::ConfirmRow& confirmed = contest.confirmation->rows[i];
-    if (confirmed.verdict == "failed") {
-      retire(candidate, CandidateFate::kFailed, confirmed.error ? confirmed.error->full_message() : "not confirmed");
-      continue;
-    }
-    if (confirmed.loads.empty()) {
-      retire(candidate, CandidateFate::kNotTried, "time: the budget had no room to confirm it");
-      continue;
-    }
-    const bool faster = row.speedup && row.speedup->low.value_or(0) > 1;
-    const std::string times = row.speedup ? short_number(row.speedup->value) + " times the original's speed" : "";
-    if (confirmed.verdict == "winner") {
-      row.fate = CandidateFate::kWinner;
-      // Two loads may be enough for the choice and too few for a narrow interval.
-      if (!faster) contest.confirmation->undecided = true;
-      row.reason = times + (!faster                           ? ", with few loads: the printed interval reaches below 1"
-                            : contest.confirmation->undecided ? ", the fastest estimate; not separated from others"
-                                                              : "");
-    } else if (!faster) {
-      row.fate = CandidateFate::kSlowerThanOriginal;
-      row.reason = times + "; not faster with confidence";
-    } else if (confirmed.verdict == "equivalent") {
-      row.fate = CandidateFate::kEquivalent;
-      row.reason = times + "; equivalent to the " + answer + ", which is safer";
-    } else if (confirmed.verdict == "slower") {
-      row.fate = CandidateFate::kSlower;
-      row.reason = times + "; slower than the winner";
-    } else {
-      row.fate = CandidateFate::kUndecided;
-      row.reason = times + "; not separated from the winner";
-    }
-  }
-}
-
 /// What a deadline of the race must leave: two loads of each finalist that it may have, and of the original.
 double confirm_reserve(const measure::Policy& policy, const Candidate& original,
                        const std::vector<Candidate>& candidates, const std::vector<std::size_t>& contenders) {
@@ -311,19 +159,38 @@ void straight_to_finals(Contest& contest, std::vector<Candidate>& candidates, co
         "all its optimizations";
 }
 
+/// Which of the original's settings are the faster ones, by one round where there is no time for a race.
+Result<void> time_originals(Session& session, Candidate& original, Candidate& defaults, measure::Policy policy,
+                            Contest& contest) {
+  if (defaults.package.empty() || original.row.race_latency || session.stopping()) return {};
+  policy.looks = {1};
+  std::vector<measure::Entrant> entrants;
+  entrants.push_back(entrant_of(session, defaults, "race"));
+  auto raced = race_or_recall(session, "originals", original, std::move(entrants), policy, session.deadline);
+  if (!raced.ok()) return session.stopping() ? Result<void>() : std::move(raced).error();
+  const auto* row = row_of(*raced, defaults.digest);
+  if (row == nullptr || row->estimate <= 0 || raced->original_seconds <= 0) return {};
+  original.row.race_latency = raced->original_seconds;
+  original.row.load_seconds = raced->original_load_seconds;
+  defaults.row.race_latency = row->estimate;
+  contest.baseline_is_defaults = row->estimate < raced->original_seconds;
+  return {};
+}
+
 }  // namespace
 
 Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
                            Candidate& defaults, const std::vector<std::size_t>& contenders,
                            const std::vector<std::size_t>& excluded, const Deadline& confirm_end) {
   Contest contest;
-  const measure::Policy policy = policy_of(session);
+  const measure::Policy policy = policy_of(session, candidates);
   // An earlier race may have told which original is the faster one.
   contest.baseline_is_defaults =
       original.row.race_latency && defaults.row.race_latency && *defaults.row.race_latency < *original.row.race_latency;
   // With so little time a race of as many as are confirmed anyway would only take the confirmation's part of it.
   if (session.total.limited() && session.total.left() < kShortSeconds &&
       contenders.size() <= static_cast<std::size_t>(policy.finalists) && !contenders.empty()) {
+    SPEEDSTER_TRY(time_originals(session, original, defaults, policy, contest));
     straight_to_finals(contest, candidates, original, contenders, policy);
     return contest;
   }
@@ -395,80 +262,6 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
     }
   }
   return contest;
-}
-
-Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
-                           Candidate& defaults, Contest& contest) {
-  const measure::Policy policy = policy_of(session);
-  Candidate& baseline = contest.baseline_is_defaults ? defaults : original;
-  std::vector<std::size_t> all = contest.finalists;
-  if (contest.priced) all.push_back(*contest.priced);
-  std::vector<measure::Entrant> entrants;
-  std::vector<std::string> digests;
-  for (const std::size_t index : all) {
-    entrants.push_back(entrant_of(session, candidates[index], "confirm"));
-    entrants.back().may_win = !contest.priced || index != *contest.priced;
-    digests.push_back(candidates[index].digest);
-  }
-  // Who may not win is judged otherwise: with a budget it is another question.
-  const std::string kind = contest.priced ? "confirm beside " + candidates[*contest.priced].digest : "confirm";
-  const std::string subject = subject_of(kind, baseline, digests);
-  const auto not_confirmed = [&]() -> Result<void> {
-    for (const std::size_t index : contest.finalists)
-      retire(candidates[index], CandidateFate::kNotTried,
-             session.cancel.cancelled() ? "cancelled before it was confirmed"
-                                        : "time: the budget had no room to confirm it");
-    return {};
-  };
-  if (const auto known = session.journal->find("confirm", subject))
-    contest.confirmation = confirmation_from_json(*known);
-  if (!contest.confirmation) {
-    if (session.stopping()) return not_confirmed();
-    auto told = now_seconds();
-    auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
-                                      machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
-                                      [&](const measure::Confirmation&) {
-                                        if (now_seconds() - told < 0.5) return;
-                                        told = now_seconds();
-                                        session.tell();
-                                      });
-    if (!confirmed.ok()) {
-      const bool no_room = session.deadline.limited() && confirmed.error().kind() == ErrorKind::kTimeout;
-      if (session.stopping() || no_room) return not_confirmed();
-      return std::move(confirmed).error();
-    }
-    contest.confirmation = *std::move(confirmed);
-    // What the end of the time or an interruption cut short is not the last word.
-    if (!contest.confirmation->cut)
-      SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*contest.confirmation)));
-  }
-  // The journal may have them in another order.
-  std::vector<measure::ConfirmRow> rows;
-  for (const std::string& digest : digests)
-    for (const measure::ConfirmRow& row : contest.confirmation->rows)
-      if (row.name == digest) rows.push_back(row);
-  rows.push_back(contest.confirmation->rows.back());
-  if (rows.size() != all.size() + 1)
-    return Error(ErrorKind::kInternal,
-                 "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
-  contest.confirmation->rows = std::move(rows);
-
-  SPEEDSTER_TRY(remember_peak(session, baseline));
-  for (const std::size_t index : all) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
-  const double batch = batch_size(session);
-  for (std::size_t i = 0; i < all.size(); ++i)
-    fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
-  fill_row(session, contest.confirmation->rows.back(), baseline, batch);
-  baseline.row.speedup = Figure{1, 1.0, 1.0};
-  declare_fates(candidates, contest);
-  for (const std::size_t index : contest.finalists)
-    if (candidates[index].row.fate == CandidateFate::kWinner) {
-      session.progress.best = candidates[index].recipe.name;
-      session.progress.best_speedup = candidates[index].row.speedup ? candidates[index].row.speedup->value : 0;
-      try_tail(session, candidates[index]);
-    }
-  try_tail(session, baseline);
-  return {};
 }
 
 }  // namespace speedster::search

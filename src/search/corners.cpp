@@ -91,18 +91,16 @@ std::vector<std::vector<std::size_t>> thirds_of(const std::vector<std::uint64_t>
 namespace {
 
 /// Both on the same samples, alternated; the faster of two blocks of each.
-Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackage& winner,
-                         std::vector<CornerRow>& rows) {
+Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackage& winner, std::vector<CornerRow>& rows,
+                         bool& whole) {
   const std::vector<std::size_t>& pool = session.split.search;
   std::vector<std::uint64_t> sizes;
   for (const std::size_t sample : pool) sizes.push_back(session.store.bytes(sample));
   constexpr const char* kNames[] = {"smallest", "middle", "largest"};
-  constexpr std::size_t kMostSamples = 16;
   const auto thirds = thirds_of(sizes);
   for (std::size_t third = 0; third < thirds.size(); ++third) {
-    std::vector<std::size_t> samples;
-    for (std::size_t i = 0; i < std::min(thirds[third].size(), kMostSamples); ++i)
-      samples.push_back(pool[thirds[third][i * thirds[third].size() / std::min(thirds[third].size(), kMostSamples)]]);
+    std::vector<std::size_t> samples = samples::spread_over(thirds[third], kTimedSamples);
+    for (std::size_t& sample : samples) sample = pool[sample];
     measure::BlockSpec spec;
     spec.concurrency = session.request->concurrency;
     double times[2] = {HUGE_VAL, HUGE_VAL};
@@ -110,7 +108,10 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
       ServedPackage& one = turn % 2 == 0 ? original : winner;
       const auto block = one.block(spec, samples, session.deadline, session.cancel);
       // The end of the time, or an original that fails, is no fault of the winner; what is known stays.
-      if (!block.ok() && (session.stopping() || turn % 2 == 0)) return {};
+      if (!block.ok() && (session.stopping() || turn % 2 == 0)) {
+        whole = false;
+        return {};
+      }
       if (!block.ok()) return block.error();
       times[turn % 2] = std::min(times[turn % 2], block->value);
     }
@@ -123,9 +124,35 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
   return {};
 }
 
+/// The winner has the original's shapes where the model fixes them, no new NaN and nearly the same numbers.
+Result<void> compare_corner(const Session& session, const Candidate& winner, const Corner& corner,
+                            const Outputs& expected, const Outputs& got) {
+  if (got.size() != expected.size())
+    return Error(ErrorKind::kVendor, "[corners] expected as many outputs as the original has");
+  if (auto fits = check_shapes(session.signature, expected, got); !fits.ok())
+    return std::move(fits).error().wrap("[corners] expected the original's shapes at " + corner.name);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const Difference d = difference(expected[i], got[i]);
+    if (!d.same_shape) continue;  // an extent that depends on the data; the metric judges those
+    if (d.new_non_finite)
+      return Error(ErrorKind::kVendor, "[corners] expected no new NaN at " + corner.name +
+                                           ", got NaN or infinity in output \"" + session.signature.outputs[i].name +
+                                           "\"");
+    const DType dtype = expected[i].dtype;
+    const bool numbers =
+        dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+    if (numbers && d.relative_l2 > (winner.reduced ? kReducedTolerance : kFullTolerance))
+      return Error(ErrorKind::kVendor, "[corners] expected the original's numbers at " + corner.name +
+                                           ", got relative L2 " + std::to_string(d.relative_l2) + " in output \"" +
+                                           session.signature.outputs[i].name + "\"");
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner) {
+Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, const ServeSpec& original_spec,
+                                       Candidate& winner, bool& whole) {
   std::vector<CornerRow> rows;
   const std::vector<Corner> all = corners_of(session.signature);
   SPEEDSTER_ASSIGN(ServedPackage child, ServedPackage::start(*session.supervisor, session.serve_spec(winner, "corners"),
@@ -134,6 +161,10 @@ Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original
   for (const Corner& corner : all) {
     CornerRow row;
     row.name = corner.name;
+    if (!original.running()) {  // a corner before was too much for it
+      SPEEDSTER_ASSIGN(original,
+                       ServedPackage::start(*session.supervisor, original_spec, session.deadline, session.cancel));
+    }
     auto expected = original.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
     if (!expected.ok()) {
       if (expected.error().kind() == ErrorKind::kCancelled || session.deadline.passed())
@@ -145,29 +176,16 @@ Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original
     auto got = child.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
     if (!got.ok())
       return std::move(got).error().wrap("[corners] expected " + winner.recipe.name + " to run " + corner.name);
-    for (std::size_t i = 0; i < expected->outputs.size(); ++i) {
-      if (i >= got->outputs.size())
-        return Error(ErrorKind::kVendor, "[corners] expected as many outputs as the original has");
-      const Difference d = difference(expected->outputs[i], got->outputs[i]);
-      if (!d.same_shape || d.new_non_finite)
-        return Error(ErrorKind::kVendor,
-                     "[corners] expected the original's shapes and no new NaN at " + corner.name + ", got " +
-                         (d.same_shape ? std::string("NaN or infinity") : to_string(got->outputs[i].shape)) +
-                         " in output \"" + session.signature.outputs[i].name + "\"");
-      const DType dtype = expected->outputs[i].dtype;
-      const bool numbers =
-          dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
-      if (numbers && d.relative_l2 > (winner.reduced ? kReducedTolerance : kFullTolerance))
-        return Error(ErrorKind::kVendor, "[corners] expected the original's numbers at " + corner.name +
-                                             ", got relative L2 " + std::to_string(d.relative_l2) + " in output \"" +
-                                             session.signature.outputs[i].name + "\"");
-    }
+    SPEEDSTER_TRY(compare_corner(session, winner, corner, expected->outputs, got->outputs));
     row.original_seconds = expected->call_seconds;
     row.winner_seconds = got->call_seconds;
     row.slower = got->call_seconds > kSlowerFactor * expected->call_seconds;
     rows.push_back(std::move(row));
   }
-  if (original.running()) SPEEDSTER_TRY(time_thirds(session, original, child, rows));
+  if (original.running())
+    SPEEDSTER_TRY(time_thirds(session, original, child, rows, whole));
+  else
+    whole = false;
   return rows;
 }
 

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -13,8 +15,21 @@ namespace {
 
 constexpr const char* kWho = "journal";
 constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20U;
+constexpr const char* kFile = "journal.jsonl";
 
 std::string slot(const std::string& event, const std::string& subject) { return event + "\n" + subject; }
+
+/// Of the journals in `root` those that were opened last stay.
+void bound_journals(const fs::path& root) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> found;
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    found.emplace_back(fs::last_write_time(it->path(), ignored), it->path());
+  }
+  std::ranges::sort(found, std::greater{});
+  for (std::size_t i = Journal::kMostKept; i < found.size(); ++i) fs::remove_all(found[i].second, error);
+}
 
 }  // namespace
 
@@ -27,7 +42,10 @@ Result<Journal> Journal::open(const std::filesystem::path& root, const std::stri
     return journal;
   }
   journal.directory_ = directory;
-  const auto text = read_file(directory / "journal.jsonl", kMaxBytes);
+  std::error_code ignored;
+  fs::last_write_time(directory, fs::file_time_type::clock::now(), ignored);
+  bound_journals(root);
+  const auto text = read_file(directory / kFile, kMaxBytes);
   if (!text.ok()) return journal;
   for (const std::string& line : split(*text, '\n')) {
     auto parsed = parse_json(line, kWho);
@@ -51,7 +69,7 @@ Result<void> Journal::record(const std::string& event, const std::string& subjec
   if (directory_.empty()) return {};
   // The leading newline ends a line that a crash cut off.
   const std::string line = "\n" + to_text(Json{{"event", event}, {"subject", subject}, {"value", value}}) + "\n";
-  const fs::path file = directory_ / "journal.jsonl";
+  const fs::path file = directory_ / kFile;
   UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd.valid()) {
     if (errno_kind(errno) == ErrorKind::kNoSpace) return errno_error(errno, kWho, "a writable journal", file);

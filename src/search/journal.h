@@ -14,7 +14,10 @@ namespace speedster::search {
 
 class Journal {
  public:
-  /// ROOT/KEY/journal.jsonl; the folder is made. An empty root keeps nothing (--no-cache).
+  static constexpr std::size_t kMostKept = 256;
+
+  /// ROOT/KEY/journal.jsonl; the folder is made, and of the folders in ROOT the kMostKept that were opened last stay.
+  /// An empty root keeps nothing (--no-cache).
   static Result<Journal> open(const std::filesystem::path& root, const std::string& key);
   /// The last record of this kind and subject.
   std::optional<Json> find(const std::string& event, const std::string& subject) const;

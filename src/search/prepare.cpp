@@ -90,7 +90,10 @@ class Preparation {
     // Neither target nor method: all static candidates share one run over the samples.
     for (const char* key : {"exclude", "exclude_nodes", "vnni", "percentile"})
       if (step.options.contains(key)) job.options[key] = step.options[key];
-    job.options["backend"] = step.options.value("calibration_backend", std::string("onnxruntime"));
+    job.options["backend"] = "onnxruntime";
+    if (step.options.contains("calibration_backend")) {
+      SPEEDSTER_ASSIGN(job.options["backend"], json_string(step.options, "calibration_backend", "calibrate"));
+    }
     add_samples(job);
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     ranges_ = result.directory / "out" / "ranges.json";
@@ -115,10 +118,12 @@ class Preparation {
 
   /// Int8 that was judged with VNNI needs it: without it, 8-bit products saturate.
   std::vector<std::string> needed_isa() const {
-    if (!candidate_.recipe.requested_precision.ends_with("int8") || !session_.machine.has_vnni()) return {};
-    for (const char* name : {"avx512_vnni", "avx_vnni"})
-      if (session_.machine.isa.contains(std::string_view(name))) return {name};
-    return {"amx_int8"};
+    const bool int8 = candidate_.recipe.requested_precision.ends_with("int8") ||
+                      std::ranges::any_of(candidate_.recipe.steps, [](const compiler::StepSpec& step) {
+                        return step.step.starts_with("quantize") || step.step == "nncf";
+                      });
+    const std::string vnni = session_.vnni();
+    return int8 && !vnni.empty() ? std::vector<std::string>{vnni} : std::vector<std::string>{};
   }
 
   Result<void> compile() {
@@ -131,7 +136,7 @@ class Preparation {
                    {"load", Json::object()},
                    {"precision", recipe.requested_precision},
                    {"techniques", recipe.techniques},
-                   {"threads", recipe.vendor_defaults ? 0 : session_.threads},
+                   {"threads", session_.threads_of(recipe)},
                    {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
     job.options["needs_isa"] = needed_isa();
@@ -167,6 +172,9 @@ Result<void> prepare(Session& session, Candidate& candidate) {
   if (error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled) return prepared;
   if (session.deadline.passed())
     retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
+  else if (error.kind() ==
+           ErrorKind::kUnsupported)  // the model has nothing that this could change, or the vendor not this
+    retire(candidate, CandidateFate::kNotPossible, error.full_message());
   else
     retire(candidate, CandidateFate::kFailed, error.full_message());
   return {};

@@ -48,6 +48,17 @@ void mark_front(std::vector<CandidateRow>& rows) {
   }
 }
 
+/// The race ran at another time than the confirmation, on a machine that was perhaps busier: only its ratios to the
+/// original can stand beside the confirmed times.
+void rescale_race(Report& report) {
+  CandidateRow& original = report.original;
+  if (!original.latency_median || !original.race_latency || !(*original.race_latency > 0)) return;
+  const double scale = original.latency_median->value / *original.race_latency;
+  original.race_latency = original.latency_median->value;
+  for (CandidateRow& row : report.candidates)
+    if (row.race_latency) row.race_latency = scale * *row.race_latency;
+}
+
 /// A word of a command line, quoted for a shell where it needs it.
 std::string quoted(const std::string& word) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
@@ -297,10 +308,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   report.notes = session.store.notes();
   report.original = baseline.row;
   report.original.drop = Figure{0, 0.0, 0.0};
-  for (Candidate& candidate : candidates) {
-    if (candidate.recipe.vendor_defaults) continue;
-    report.candidates.push_back(candidate.row);
-  }
+  for (const Candidate& candidate : candidates) report.candidates.push_back(candidate.row);
   if (!ranked.empty()) report.winner = ranked.front();
   // Nothing faster is one thing, no time to find out another.
   const bool cut = request.time_budget_seconds && std::ranges::any_of(candidates, [](const Candidate& candidate) {
@@ -329,6 +337,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
       report.accept_command = accept_command(request, needed);
     }
   }
+  rescale_race(report);
   mark_front(report.candidates);
   report.parent_peak_bytes = parent_peak();
   report.seed = request.seed;

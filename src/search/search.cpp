@@ -1,9 +1,6 @@
 #include "search/search.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <thread>
 
 #include "base/digest.h"
 #include "base/text.h"
@@ -11,6 +8,7 @@
 #include "search/availability.h"
 #include "search/contest.h"
 #include "search/rows.h"
+#include "search/workshop.h"
 #include "tensor/copy.h"
 #include "toolchain/toolchain.h"
 
@@ -25,89 +23,6 @@ constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConf
 constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
-
-/// Makes candidates on other threads while this one checks those that are ready.
-class Workshop {
- public:
-  Workshop(Session& session, std::vector<Candidate>& candidates, int workers)
-      : session_(session), candidates_(candidates) {
-    for (std::size_t i = 0; i < candidates.size(); ++i)
-      if (!candidates[i].out) waiting_.push_back(i);
-    unfinished_ = waiting_.size();  // before any thread counts it down
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
-  }
-  ~Workshop() {
-    {
-      const std::lock_guard lock(mutex_);
-      waiting_.clear();
-    }
-    for (std::thread& thread : threads_) thread.join();
-  }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-
-  /// The next candidate that is made (or failed to be), or nothing when all are done. Waits at most 100 ms at a time so
-  /// that the caller can report progress; `waiting` is true when it came back for that.
-  std::optional<std::size_t> next(bool& waiting) {
-    std::unique_lock lock(mutex_);
-    waiting = false;
-    if (ready_.empty() && unfinished_ > 0) {
-      changed_.wait_for(lock, std::chrono::milliseconds(100));
-      waiting = ready_.empty() && unfinished_ > 0;
-    }
-    if (ready_.empty()) return std::nullopt;
-    const std::size_t index = ready_.front();
-    ready_.pop_front();
-    return index;
-  }
-  int running() const {
-    const std::lock_guard lock(mutex_);
-    return running_;
-  }
-  std::optional<Error> error() const {
-    const std::lock_guard lock(mutex_);
-    return error_;
-  }
-
- private:
-  void work() {
-    while (true) {
-      std::size_t index = 0;
-      {
-        const std::lock_guard lock(mutex_);
-        if (waiting_.empty()) return;
-        index = waiting_.front();
-        waiting_.pop_front();
-        ++running_;
-      }
-      Result<void> made = {};
-      if (session_.stopping())
-        retire(candidates_[index], CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
-      else
-        made = prepare(session_, candidates_[index]);
-      const std::lock_guard lock(mutex_);
-      --running_;
-      --unfinished_;
-      if (!made.ok()) {
-        error_ = std::move(made).error();
-        unfinished_ -= waiting_.size();
-        waiting_.clear();
-      }
-      ready_.push_back(index);
-      changed_.notify_all();
-    }
-  }
-
-  Session& session_;
-  std::vector<Candidate>& candidates_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::size_t> waiting_, ready_;
-  std::size_t unfinished_ = 0;
-  int running_ = 0;
-  std::optional<Error> error_;
-  std::vector<std::thread> threads_;
-};
 
 class Search {
  public:
@@ -150,7 +65,9 @@ class Search {
           contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
       session_.enter("judge", judge_share);
       SPEEDSTER_TRY(judge(contest));
-      if (!contest.raced || !leader || std::ranges::count(contest.finalists, *leader) > 0 || session_.stopping())
+      const bool leads_still = leader && std::ranges::count(contest.finalists, *leader) > 0;
+      if (!contest.raced || !leader || leads_still || session_.cancel.cancelled() ||
+          session_.end_of(kSecondJudgeShare).passed())
         return {};
       std::erase_if(contenders_, [&](std::size_t i) {
         return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower;
@@ -168,11 +85,15 @@ class Search {
 
   Candidate candidate_of(compiler::Recipe recipe) const {
     Candidate candidate;
-    // Another release of the vendor is another candidate.
-    const auto vendor = session_.vendor_versions.find(recipe.backend);
+    // Another release of the vendor is another candidate; ONNX Runtime makes the original and calibrates.
+    const auto version_of = [this](const std::string& backend) {
+      const auto vendor = session_.vendor_versions.find(backend);
+      return vendor == session_.vendor_versions.end() ? "" : vendor->second;
+    };
     candidate.digest = Sha256()
                            .field(to_text(compiler::to_json(recipe)))
-                           .field(vendor == session_.vendor_versions.end() ? "" : vendor->second)
+                           .field(version_of(recipe.backend))
+                           .field(version_of("onnxruntime"))
                            .hex();
     CandidateRow& row = candidate.row;
     row.name = recipe.name;
@@ -180,7 +101,7 @@ class Search {
     row.techniques = recipe.techniques;
     row.requested_precision = recipe.requested_precision;
     row.options = recipe.options;
-    row.threads = recipe.vendor_defaults ? 0 : session_.threads;
+    row.threads = session_.threads_of(recipe);
     candidate.recipe = std::move(recipe);
     return candidate;
   }
@@ -188,10 +109,13 @@ class Search {
   Result<void> make_plan() {
     session_.enter("plan", kMakeShare);
     const OptimizeRequest& request = *session_.request;
-    backends_ = probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel);
-    for (const auto& [name, availability] : backends_) session_.vendor_versions[name] = availability.version;
+    for (const BackendState& state :
+         probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel)) {
+      backends_[state.name] = availability_of(state);
+      session_.vendor_versions[state.name] = state.version;
+    }
     compiler::Recipe original = compiler::original({});
-    compiler::Recipe defaults = compiler::original_at_defaults();
+    compiler::Recipe defaults = compiler::original_at_defaults(request.threads > 0);
     std::vector<compiler::Recipe> recipes;
     if (!request.candidates.empty()) {
       SPEEDSTER_ASSIGN(const std::string text, read_file(request.candidates, std::uint64_t{16} << 20U));
@@ -251,8 +175,11 @@ class Search {
     auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "check"), session_.deadline,
                                       session_.cancel);
     if (!child.ok()) return original_failed(std::move(child).error());
-    session_.original_precision = child->info().value("precision", std::string("f32"));
-    note_info(session_, original_, child->info());
+    auto info = child->stats(session_.deadline, session_.cancel);
+    if (!info.ok()) return original_failed(std::move(info).error());
+    session_.original_precision = info->value("precision", std::string("f32"));
+    if (session_.original_precision == "unknown") session_.original_precision = "f32";
+    note_info(session_, original_, *info);
     original_.reduced = false;
     // The same library and precision; only its settings are the vendor's own.
     defaults_.row.ran_precision = original_.row.ran_precision;
@@ -273,6 +200,10 @@ class Search {
         original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
     const std::string where = kept.empty() ? "" : " (" + kept + " repeats it)";
     bool refused = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor;
+    if (session_.total.limited() && session_.deadline.passed())
+      return Error(ErrorKind::kTimeout,
+                   "[original] expected time to make, load and run the original, got a time budget of " +
+                       short_number(*session_.request->time_budget_seconds) + " s; try a larger --time-budget");
     // Not supported: an operator of the model, or the vendor itself is missing.
     if (error.kind() == ErrorKind::kUnsupported) {
       const auto backend = backends_.find(original_.recipe.backend);
@@ -304,15 +235,18 @@ class Search {
   Result<void> make_and_check() {
     session_.enter("check", kMakeShare);
     session_.side_by_side = session_.workers;
-    Workshop workshop(session_, candidates_, session_.workers);
     int done = static_cast<int>(
         std::count_if(candidates_.begin(), candidates_.end(), [](const Candidate& c) { return c.out; }));
+    Workshop workshop(session_, candidates_, session_.workers);
     while (true) {
       bool waiting = false;
       const auto index = workshop.next(waiting);
       session_.progress.candidates_running = workshop.running();
       session_.progress.candidates_done = done;
-      if (auto error = workshop.error()) return *std::move(error);
+      if (auto error = workshop.error()) {
+        session_.cancel.cancel();  // jobs that still run would only be waited for
+        return *std::move(error);
+      }
       if (session_.cancel.cancelled()) return Error(ErrorKind::kCancelled, "[search] cancelled");
       if (waiting) {
         session_.tell();
@@ -408,8 +342,12 @@ class Search {
 
   void over_budget(Candidate& candidate, const accuracy::Drop& drop, const std::string& part) const {
     candidate.row.fate = CandidateFate::kOverBudget;
+    // What decides where a confidence is asked for is the bound.
+    const std::string bound = !session_.budget.confidence ? ""
+                              : drop.high                 ? ", bound " + short_number(*drop.high)
+                                                          : ", no bound known";
     candidate.row.reason =
-        "drop " + short_number(drop.value) + " on the " + part + " samples, budget " +
+        "drop " + short_number(drop.value) + bound + " on the " + part + " samples, budget " +
         short_number(session_.budget.drop.value_or(0)) +
         (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
   }
@@ -434,10 +372,11 @@ class Search {
         auto drop = check(session_, *original_outputs_, candidate, part);
         if (!drop.ok()) {
           const ErrorKind kind = drop.error().kind();
-          if (session_.stopping())
-            retire(candidate, CandidateFate::kNotTried,
-                   session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
-          else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput)
+          if (session_.stopping()) {
+            if (!priced)  // which keeps its fate; only its price stays unknown
+              retire(candidate, CandidateFate::kNotTried,
+                     session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
+          } else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput)
             return std::move(drop).error();  // the metric's
           else if (original_outputs_->is_broken())
             return original_failed(drop.error());
@@ -453,7 +392,8 @@ class Search {
       if (!priced && !candidate.out && candidate.judged) kept.push_back(index);
     }
     contest.finalists = kept;
-    if (contest.priced && candidates_[*contest.priced].out) contest.priced.reset();
+    if (contest.priced && (candidates_[*contest.priced].out || !candidates_[*contest.priced].judged))
+      contest.priced.reset();
     return {};
   }
 
@@ -464,7 +404,12 @@ class Search {
                               : candidate.check_cut
                                   ? "judged on " + std::to_string(drop.samples) + " samples: the time budget"
                                   : "";
-    if (priced || session_.store.random()) return;
+    if (priced) {
+      if (candidate.row.fate == CandidateFate::kOverBudget && !session_.budget.full_precision_only() &&
+          accuracy::judge(drop, session_.budget) == accuracy::Verdict::kBreaks)
+        over_budget(candidate, drop, "judging");
+      return;
+    }
     const bool full_only = session_.budget.full_precision_only();
     if (drop.new_non_finite)
       retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
@@ -493,6 +438,8 @@ class Search {
       notes_.push_back("the corners of the declared shapes were not run: " + why);
       return {};
     };
+    const Candidate& baseline = contest.baseline_is_defaults ? defaults_ : original_;
+    const ServeSpec original_spec = session_.serve_spec(baseline, "corners");
     std::optional<ServedPackage> original;
     while (!ranked_.empty()) {
       Candidate& winner = candidates_[ranked_.front()];
@@ -501,7 +448,7 @@ class Search {
         winner.row.reason = short_number(winner.row.speedup->value) +
                             " times the original's speed; a faster one failed at a corner of the shapes";
       }
-      const std::string subject = original_.digest + ":" + winner.digest;
+      const std::string subject = baseline.digest + ":" + winner.digest;
       if (const auto known = session_.journal->find("corners", subject)) {
         corner_rows_ = corners_from_json(*known);
         return {};
@@ -509,15 +456,16 @@ class Search {
       if (session_.cancel.cancelled()) return not_run("cancelled");
       if (session_.stopping()) return not_run("the time budget ended");
       if (!original || !original->running()) {
-        auto started = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "corners"),
-                                            session_.deadline, session_.cancel);
+        auto started = ServedPackage::start(*session_.supervisor, original_spec, session_.deadline, session_.cancel);
         if (!started.ok()) return not_run(started.error().full_message());
         original = *std::move(started);
       }
-      auto rows = corners(session_, *original, winner);
+      bool whole = true;
+      auto rows = corners(session_, *original, original_spec, winner, whole);
       if (rows.ok()) {
         corner_rows_ = *std::move(rows);
-        return session_.journal->record("corners", subject, corners_to_json(corner_rows_));
+        if (whole) SPEEDSTER_TRY(session_.journal->record("corners", subject, corners_to_json(corner_rows_)));
+        return {};
       }
       if (session_.cancel.cancelled()) return not_run("cancelled");
       if (session_.stopping()) return not_run("the time budget ended");
@@ -540,7 +488,9 @@ class Search {
     if (!contest.note.empty()) notes_.push_back(contest.note);
     outcome.report.notes.insert(outcome.report.notes.end(), notes_.begin(), notes_.end());
     outcome.candidates = std::move(candidates_);
-    outcome.original = std::move(original_);
+    // What is packaged is what the others were measured against.
+    outcome.original = std::move(contest.baseline_is_defaults ? defaults_ : original_);
+    outcome.original.variant.name = "original";
     outcome.expected = std::move(expected_);
     return outcome;
   }

@@ -98,7 +98,7 @@ struct ServedPackage::State {
   }
 
   void note_peak(const Json& reply) {
-    if (reply.contains("peak_rss") && reply["peak_rss"].is_number())
+    if (!asked && reply.contains("peak_rss") && reply["peak_rss"].is_number())
       peak_memory = std::max(peak_memory, reply["peak_rss"].get<std::uint64_t>());
   }
 
@@ -111,7 +111,7 @@ struct ServedPackage::State {
   std::vector<std::unique_ptr<Shape>> shapes;  // behind the views of the last run
   double load_seconds = 0;
   std::uint64_t peak_memory = 0;
-  Json info;
+  bool asked = false;  // for stats: what it takes is not the package's
   bool paused = false;
 };
 
@@ -145,14 +145,18 @@ Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const Se
   state->loaded = request;
   SPEEDSTER_ASSIGN(Json reply, state->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(state->load_seconds, json_number(reply, "load_seconds", kWho));
-  state->info = reply.value("info", Json::object());
   state->note_peak(reply);
   return ServedPackage(std::move(state));
 }
 
 double ServedPackage::load_seconds() const { return state_->load_seconds; }
-const Json& ServedPackage::info() const { return state_->info; }
 std::uint64_t ServedPackage::peak_memory() const { return state_->peak_memory; }
+
+Result<Json> ServedPackage::stats(const Deadline& deadline, const CancelToken& cancel) {
+  state_->asked = true;
+  SPEEDSTER_ASSIGN(Json reply, state_->call({{"op", "stats"}}, deadline, cancel));
+  return reply.value("stats", Json::object());
+}
 
 Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> samples, const Deadline& deadline,
                                                 const CancelToken& cancel) {
@@ -205,10 +209,12 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
   return block;
 }
 
-Result<std::vector<double>> ServedPackage::tail(int calls, std::span<const std::size_t> samples,
+Result<std::vector<double>> ServedPackage::tail(int calls, int concurrency, std::span<const std::size_t> samples,
                                                 const Deadline& deadline, const CancelToken& cancel) {
-  const Json request = {
-      {"op", "tail"}, {"calls", calls}, {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
+  const Json request = {{"op", "tail"},
+                        {"calls", calls},
+                        {"concurrency", concurrency},
+                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
   std::vector<double> seconds;

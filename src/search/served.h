@@ -50,9 +50,11 @@ class ServedPackage {
   ~ServedPackage();
 
   double load_seconds() const;
-  /// What speedster_learner_info says.
-  const Json& info() const;
+  /// The most that the child had resident, until stats() was asked for.
   std::uint64_t peak_memory() const;
+  /// What speedster_learner_info says, the precision that really ran among it. For that a vendor may compile and run
+  /// the model a second time: ask after peak_memory, and never before timing.
+  Result<Json> stats(const Deadline& deadline, const CancelToken& cancel);
 
   /// Runs samples[0 … k) where k, at least 1, is how many fit in the shared slot; returns their outputs.
   Result<std::vector<Outputs>> run(std::span<const std::size_t> samples, const Deadline& deadline,
@@ -67,9 +69,9 @@ class ServedPackage {
   /// Resumes, times a block over these samples, pauses again.
   Result<measure::Block> block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
                                const Deadline& deadline, const CancelToken& cancel);
-  /// At least `calls` single calls in a closed loop: their seconds.
-  Result<std::vector<double>> tail(int calls, std::span<const std::size_t> samples, const Deadline& deadline,
-                                   const CancelToken& cancel);
+  /// At least `calls` single calls in closed loops of `concurrency` callers: their seconds.
+  Result<std::vector<double>> tail(int calls, int concurrency, std::span<const std::size_t> samples,
+                                   const Deadline& deadline, const CancelToken& cancel);
   Result<void> pause();
   bool running() const;
   /// Watching memory disturbs timing: off in the race.

@@ -49,6 +49,9 @@ void Session::enter(const std::string& stage, double share) {
     std::rotate(seen, seen + 1, stages.end());
   deadline = end_of(share);
   progress.stage = stage;
+  // Whoever bounds the cache takes the stores that were used last for those in use.
+  std::error_code ignored;
+  if (!store_directory.empty()) fs::last_write_time(store_directory, fs::file_time_type::clock::now(), ignored);
   tell();
 }
 
@@ -60,13 +63,20 @@ void Session::tell(const std::string& message) {
   if (request != nullptr && request->progress) request->progress(progress);
 }
 
+std::string Session::vnni() const {
+  if (!machine.has_vnni()) return "";
+  for (const char* name : {"avx512_vnni", "avx_vnni"})
+    if (machine.isa.contains(std::string_view(name))) return name;
+  return "amx_int8";
+}
+
 bool Session::stage_excluded(const std::string& stage) const { return compiler::matches_any(request->exclude, stage); }
 
 ServeSpec Session::serve_spec(const Candidate& candidate, const std::string& purpose) const {
   ServeSpec spec;
   spec.package = candidate.package;
   spec.variant = candidate.variant.name;
-  spec.threads = candidate.recipe.vendor_defaults ? 0 : threads;
+  spec.threads = threads_of(candidate.recipe);
   spec.contexts = request->concurrency;
   spec.samples = store_directory;
   spec.directory = work / (candidate.recipe.name + "-" + purpose);

@@ -75,9 +75,7 @@ struct Session {
   double started = 0;
   Log log;
 
-  // Progress. Stages run on the calling thread; jobs report from others through `note`.
   Progress progress;
-  std::mutex progress_mutex;
   std::vector<StageTime> stages;
   std::map<std::string, std::string> names;            ///< of candidates by their digest
   std::map<std::string, std::string> vendor_versions;  ///< of the backends that were probed, for the keys of jobs
@@ -91,8 +89,17 @@ struct Session {
   bool stage_excluded(const std::string& stage) const;
 
   bool stopping() const { return cancel.cancelled() || deadline.passed(); }
+  /// Threads of one execution; 0 = the vendor's own number, for the vendor's defaults where the user named none.
+  int threads_of(const compiler::Recipe& recipe) const {
+    return recipe.vendor_defaults && request->threads == 0 ? 0 : threads;
+  }
+  /// The instruction set of int8 products that this machine has; empty where it has none.
+  std::string vnni() const;
   ServeSpec serve_spec(const Candidate& candidate, const std::string& purpose) const;
 };
+
+/// Real samples of one timing: several, but not so many that copying them in costs more than timing them.
+inline constexpr std::size_t kTimedSamples = 16;
 
 /// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
 /// step is the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
@@ -147,8 +154,12 @@ int precision_rank(std::string_view precision);
 
 /// Runs every corner of the declared shapes on the original and the winner, and times both on each third of ragged
 /// samples by size; names those where the winner is slower, and reports one that fails or differs as an error of the
-/// candidate.
-Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, Candidate& winner);
+/// candidate. `original_spec` starts the original again where a corner killed it; `whole` becomes false where the end
+/// of the time or the original cut the list short.
+Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, const ServeSpec& original_spec,
+                                       Candidate& winner, bool& whole);
+/// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
+Result<void> check_shapes(const Signature& signature, const Outputs& wants, const Outputs& got);
 /// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.
 struct Corner {
   std::string name;

@@ -90,7 +90,6 @@ measure::Load load_served(const TimingContext& context, const ServeSpec& spec, s
     SPEEDSTER_ASSIGN(ServedPackage package,
                      ServedPackage::start(*context.supervisor, spec, context.deadline, context.cancel));
     notes->load_seconds.push_back(package.load_seconds());
-    notes->info = package.info();
     package.watch_memory(false);
     SPEEDSTER_TRY(package.pause());
     const double seconds = package.load_seconds();

@@ -16,15 +16,14 @@ struct TimingContext {
   std::vector<std::size_t> samples;  ///< cycled over in a block
 };
 
-/// Peak memory and child infos gathered while timing, by package and variant.
+/// What is gathered of one package and variant while it is timed.
 struct TimingNotes {
   std::uint64_t peak_memory = 0;
   std::vector<double> load_seconds;
-  Json info;
   std::string failure_directory;  ///< with repro.sh, where a child failed
 };
 
-/// A fresh process from the saved form at each call. `notes` is filled as children end; it must outlive the Load.
+/// A fresh process from the saved form at each call. `notes` is filled as children end.
 measure::Load load_served(const TimingContext& context, const ServeSpec& spec, std::shared_ptr<TimingNotes> notes);
 
 /// Share of the machine's core time that neither we nor our children used since the previous call.

@@ -36,7 +36,8 @@ class SafetensorsFile {
 };
 
 /// Writes tensors one after another without holding them: declare first, then append the data in the same order.
-/// The file appears under its name only in finish(); a writer that ends before leaves nothing behind.
+/// The file appears under its name only in finish(); a writer that ends before leaves nothing behind. A device or a
+/// pipe is written into.
 class SafetensorsWriter {
  public:
   struct Declaration {

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,30 +20,6 @@ namespace speedster::toolchain {
 namespace {
 
 constexpr std::size_t kTailBytes = 4096;
-
-class SpawnActions {
- public:
-  SpawnActions() { posix_spawn_file_actions_init(&actions_); }
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  posix_spawn_file_actions_t* get() { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
-
-class SpawnAttributes {
- public:
-  SpawnAttributes() { posix_spawnattr_init(&attributes_); }
-  ~SpawnAttributes() { posix_spawnattr_destroy(&attributes_); }
-  SpawnAttributes(const SpawnAttributes&) = delete;
-  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-  posix_spawnattr_t* get() { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_{};
-};
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> result;
@@ -78,12 +54,72 @@ class LineReader {
   std::string partial_, tail_;
 };
 
-int wait_for(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+/// Starts a program in a group of its own, with `output` as stdout and stderr. It ends with the thread that started it,
+/// however that ends. Returns its process.
+Result<pid_t> start(const std::vector<std::string>& argv, const std::vector<std::string>& environment, int output) {
+  const std::vector<char*> arguments = pointers(argv), variables = pointers(environment);
+  std::array<int, 2> ends{-1, -1};
+  const UniqueFd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (input.get() < 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return errno_error(errno, "toolchain", "a pipe", argv.front());
+  const UniqueFd failure(ends[0]);
+  UniqueFd tell(ends[1]);
+  const pid_t parent = ::getpid(), child = ::fork();
+  if (child < 0) return errno_error(errno, "toolchain", "a program that starts", argv.front());
+  if (child == 0) {  // nothing but calls that a signal handler may make
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(127);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (::dup2(input.get(), STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
+        ::dup2(output, STDERR_FILENO) >= 0)
+      ::execve(argv.front().c_str(), arguments.data(), variables.data());
+    const int error = errno;
+    (void)!::write(tell.get(), &error, sizeof(error));
+    ::_exit(127);
   }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  tell.reset();
+  int error = 0;
+  ssize_t got = 0;
+  while ((got = ::read(failure.get(), &error, sizeof(error))) < 0 && errno == EINTR) {
+  }
+  if (got != sizeof(error)) return child;
+  ::waitpid(child, nullptr, 0);
+  return errno_error(error, "toolchain", "a program that starts", argv.front());
 }
+
+/// Ends the group of a program and reaps it, unless that is done.
+class Group {
+ public:
+  explicit Group(pid_t leader) : leader_(leader) {}
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  ~Group() {
+    kill();
+    wait();
+  }
+  void kill() const {
+    if (leader_ > 0) ::kill(-leader_, SIGKILL);
+  }
+  /// The leader's exit code. What it left running is killed while its number is still its own.
+  int wait() {
+    if (leader_ <= 0) return 0;
+    siginfo_t seen{};
+    while (::waitid(P_PID, static_cast<id_t>(leader_), &seen, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    kill();
+    int status = 0;
+    while (::waitpid(leader_, &status, 0) < 0 && errno == EINTR) {
+    }
+    leader_ = 0;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+ private:
+  pid_t leader_;
+};
 
 }  // namespace
 
@@ -93,22 +129,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error(errno, "toolchain", "a pipe", argv.front());
   UniqueFd out(ends[0]);
   UniqueFd in(ends[1]);
-
-  SpawnActions actions;
-  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(actions.get(), in.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(actions.get(), in.get(), STDERR_FILENO);
-  SpawnAttributes attributes;
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(attributes.get(), &none);
-  posix_spawnattr_setpgroup(attributes.get(), 0);
-  posix_spawnattr_setflags(attributes.get(), POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-
-  pid_t pid = 0;
-  const int failed = ::posix_spawn(&pid, argv.front().c_str(), actions.get(), attributes.get(), pointers(argv).data(),
-                                   pointers(environment).data());
-  if (failed != 0) return errno_error(failed, "toolchain", "a program that starts", argv.front());
+  SPEEDSTER_ASSIGN(const pid_t pid, start(argv, environment, in.get()));
+  Group group(pid);
   in.reset();
 
   LineReader reader(line);
@@ -118,7 +140,7 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
   while (true) {
     if (!cancelled && cancel.cancelled()) {
       cancelled = true;
-      ::kill(-pid, SIGKILL);
+      group.kill();
     }
     pollfd poll{out.get(), POLLIN, 0};
     if (::poll(&poll, 1, kPollMilliseconds) <= 0) continue;
@@ -127,7 +149,7 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
     reader.add({reinterpret_cast<const char*>(buffer.data()), *got});
   }
   reader.flush();
-  const int code = wait_for(pid);
+  const int code = group.wait();
   if (cancelled) return Error(ErrorKind::kCancelled, "[toolchain] cancelled while " + argv.front() + " ran");
   return ProcessResult{code, reader.tail()};
 }

@@ -18,13 +18,12 @@ struct ProcessResult {
 };
 
 /// stdout and stderr arrive together in `line`, in this thread; stdin is empty. The program gets its own process group,
-/// which is killed when `cancel` is raised (kind cancelled). `environment` holds "KEY=value" entries and replaces ours
-/// whole.
+/// which is killed when `cancel` is raised (kind cancelled) and when the program ends; the program dies with the thread
+/// that called. `environment` holds "KEY=value" entries and replaces ours whole.
 Result<ProcessResult> run_process(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
                                   const CancelToken& cancel, const std::function<void(std::string_view)>& line = {});
 
-/// Our environment without what would lead a Python or pip elsewhere (PYTHONPATH, PYTHONHOME, VIRTUAL_ENV, PIP_TARGET,
-/// …).
+/// Our environment without what would lead a Python or pip elsewhere (PYTHONPATH, VIRTUAL_ENV, PIP_TARGET and such).
 std::vector<std::string> python_environment();
 
 /// The first executable of this name on PATH; empty if there is none. A name with a '/' is taken as it is.

@@ -75,8 +75,8 @@ struct Row {
 std::vector<Row> list();
 
 struct InstallOptions {
-  std::filesystem::path
-      python;          ///< interpreter to build from; empty: SPEEDSTER_PYTHON, else the first supported on PATH
+  /// The interpreter to build from; empty: SPEEDSTER_PYTHON, else the first supported on PATH.
+  std::filesystem::path python;
   bool force = false;  ///< build anew even if the environment is up to date
   CancelToken cancel;
   std::function<void(std::string_view)> progress;  ///< lines for people, from the calling thread

@@ -78,6 +78,20 @@ TEST(App, SuggestsOptions) {
   EXPECT_THAT(run({"work", "--zzzzzzzzzzzzz=1"}).err, HasSubstr("try speedster work --help"));
 }
 
+TEST(App, OptionsOfTheProgramMayComeFirst) {
+  const Ran ran = run({"--json", "work", "x"});
+  EXPECT_EQ(ran.code, kOk) << ran.err;
+  EXPECT_EQ(*parse_json(ran.out, "test"), Json({{"ok", true}}));
+  EXPECT_THAT(run({"--json", "work", "--fial-with", "2"}).err, HasSubstr("got --fial-with; try --fail-with"));
+  EXPECT_THAT(run({"--json", "wrok"}).err, HasSubstr("got \"wrok\"; try work"));
+}
+
+TEST(App, NamesTheHelpThatThereIs) {
+  EXPECT_THAT(run({"--zzzzzzzzzzzzz"}).err,
+              HasSubstr("an option of speedster, got --zzzzzzzzzzzzz; try speedster --help"));
+  EXPECT_THAT(run({"store", "list", "--zzzzzzzzzzzzz"}).err, HasSubstr("try speedster store list --help"));
+}
+
 TEST(App, RefusesBadValuesAndExtraWords) {
   EXPECT_EQ(run({"work", "--fail-with", "many"}).code, kUsage);
   EXPECT_EQ(run({"work", "a", "b"}).code, kUsage);

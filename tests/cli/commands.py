@@ -7,9 +7,11 @@ usage: commands.py BIN_DIR MAKE_INPUTS
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 
 
@@ -84,6 +86,9 @@ def run(speedster: Command) -> None:
 def verify_and_bench(speedster: Command) -> None:
     check(speedster.json("verify", "out.speedster")["ok"] is True, "a package that holds", "another")
     check("ok" in speedster("verify", "out.speedster"), "ok", "none")
+    wrong = speedster.json("verify", "out.speedster", "--option", "error=1", expect=4)
+    check(wrong["ok"] is False and wrong["exit_code"] == 4 and wrong["error"]["message"].startswith("[")
+          and "relative_l2" in wrong, "what was found and the error as everywhere", wrong)
     result = speedster.json("bench", "out.speedster", "out.speedster", "--time-budget", "20s")
     speedup = result["speedup"]
     check(0 < speedup["low"] <= speedup["median"] <= speedup["high"], "an interval around the ratio", speedup)
@@ -112,13 +117,29 @@ def others(speedster: Command) -> None:
     speedster("optimise", expect=2)
 
 
+def interrupts(speedster: Command) -> None:
+    """Commands that save nothing end at once, with the code and the JSON of a cancelled one."""
+    slow = ["--option", "delay_us=100000000"]
+    for arguments in (["run", "out.speedster", "--data", "samples.safetensors"], ["verify", "out.speedster"],
+                      ["bundle", "out.speedster", "-o", "interrupted"]):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with subprocess.Popen([speedster.path, *arguments, *slow, "--json"], cwd=speedster.folder, env=speedster.env,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+                time.sleep(1)
+                running.send_signal(number)
+                out, err = running.communicate(timeout=20)
+            check(running.returncode == 7 and "speedster: [cancelled]" in err, f"exit 7 of {arguments}", (running.returncode, err))
+            told = json.loads(out)
+            check(told["error"]["kind"] == "cancelled" and told["exit_code"] == 7, "a cancelled command", told)
+
+
 def main() -> None:
     bin_dir, make_inputs = sys.argv[1:3]
     with tempfile.TemporaryDirectory(prefix="speedster-cli-") as name:
         folder = pathlib.Path(name)
         subprocess.run([make_inputs, "mlp", "64", name], check=True)
         speedster = Command(bin_dir, folder)
-        for part in (optimize, inspect, run, verify_and_bench, others):
+        for part in (optimize, inspect, run, verify_and_bench, interrupts, others):
             part(speedster)
     print("passed")
 

@@ -1,8 +1,13 @@
 /// The steady state: same bindings and shapes, no allocation of the plug-in's own, no memory that grows.
 #include <malloc.h>
 
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
 #include "conformance/allocations.h"
 #include "conformance/harness.h"
+#include "job/sanitizer.h"
 
 namespace speedster::conformance {
 namespace {
@@ -64,6 +69,35 @@ TEST(Steady, CounterSeesThePlugin) {
   ASSERT_EQ(tested().table().open_context(model.get(), 0, nullptr, &context), nullptr);
   EXPECT_GT(counter.count(), 0U);
   tested().table().close_context(context);
+}
+
+/// It counts what this program's own code asks for, in whatever way.
+TEST(Steady, CounterSeesEveryWay) {
+  const auto counted = [](auto&& allocate) {
+    const AllocationCounter counter(reinterpret_cast<const void*>(&expect_steady));
+    void* volatile memory = allocate();  // volatile: a pair of malloc and free may be left out
+    std::free(memory);
+    return counter.count();
+  };
+  EXPECT_EQ(counted([] { return static_cast<void*>(nullptr); }), 0U);
+  if (job::kSanitized) GTEST_SKIP() << "the sanitizer's malloc stays";
+  EXPECT_EQ(counted([] { return std::malloc(100); }), 1U);
+  EXPECT_EQ(counted([] { return std::calloc(10, 10); }), 1U);
+  EXPECT_EQ(counted([] { return std::realloc(nullptr, 100); }), 1U);
+  EXPECT_EQ(counted([] { return std::aligned_alloc(64, 128); }), 1U);
+  EXPECT_EQ(counted([] {
+              void* memory = nullptr;
+              EXPECT_EQ(::posix_memalign(&memory, 64, 100), 0);
+              return memory;
+            }),
+            1U);
+  EXPECT_EQ(counted([] { return static_cast<void*>(::strdup("libc allocates it")); }), 1U);
+  EXPECT_GT(counted([] {
+              std::string text;
+              text.append(100, 'x').append(text);  // grows inside libstdc++
+              return static_cast<void*>(nullptr);
+            }),
+            0U);
 }
 
 TEST(Steady, LoadsDoNotPileUp) {

@@ -71,7 +71,7 @@ TEST(Load, UnknownOptionListsTheKnown) {
 
 TEST(Load, BadOptionValues) {
   const auto model = save(models::mlp(), "mlp");
-  EXPECT_CODE(SP_INVALID, load(model, {{"threads", "0"}}));
+  EXPECT_CODE(SP_INVALID, load(model, {{"threads", "-1"}}));
   EXPECT_CODE(SP_INVALID, load(model, {{"threads", "two"}}));
   EXPECT_CODE(SP_INVALID, load(model, {{"precision", "fp31"}}));
   EXPECT_CODE(SP_INVALID, load(model, {{"contexts", "-1"}}));

@@ -98,6 +98,26 @@ TEST(Shapes, Scalars) {
   EXPECT_TRUE(near(outputs[0], tensor<float>({}, {3.75F}), 0, 0));
 }
 
+TEST(Shapes, OfUnknownRank) {
+  testing::OnnxWriter unranked;
+  unranked.unranked_input("x", testing::OnnxType::kFloat).unranked_output("y", testing::OnnxType::kFloat);
+  unranked.node("Neg", {"x"}, {"y"});
+  Model model;
+  const Status loaded = tested().load(save(unranked, "unranked"), {}, model);
+  if (loaded.code == SP_UNSUPPORTED && loaded.message.find("a known rank, got 'x'") != std::string::npos)
+    GTEST_SKIP() << "this vendor has no such inputs, and says so when the model is loaded";
+  ASSERT_OK(loaded);
+  EXPECT_EQ(model.signature().input[0]->rank, -1);
+  EXPECT_EQ(model.signature().output[0]->rank, -1);
+  Context context;
+  ASSERT_OK(context.open(model));
+  for (const Extents& shape : {Extents{2, 3}, Extents{6}, Extents{1, 2, 3}, Extents{2, 3}}) {
+    std::vector<HostTensor> inputs = {tensor<float>(shape, {1, 2, 3, 4, 5, 6})}, outputs;
+    ASSERT_OK(context.run(inputs, outputs));
+    EXPECT_TRUE(near(outputs[0], tensor<float>(shape, {-1, -2, -3, -4, -5, -6}), 0, 0));
+  }
+}
+
 TEST(Shapes, NoElements) {
   Model model;
   ASSERT_OK(tested().load(save(models::empty(), "empty"), {}, model));

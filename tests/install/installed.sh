@@ -55,6 +55,12 @@ with open(sys.argv[1], "wb") as file:
 PY
 output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster" "x=$WORK/x.npy")
 expect_text "$output" "y [2, 4]:"
+# Without a package it takes the only one in the folder above its own.
+output=$(env -i "$PREFIX/bin/speedster-run" 2>&1 || true)
+expect_text "$output" "got 0"
+cp -r "$WORK/mlp.speedster" "$PREFIX/"
+output=$(env -i "$PREFIX/bin/speedster-run" "x=$WORK/x.npy")
+expect_text "$output" "y [2, 4]:"
 head -c 150 "$WORK/x.npy" >"$WORK/cut.npy"
 output=$(env -i "$PREFIX/bin/speedster-run" "$WORK/mlp.speedster" "x=$WORK/cut.npy" 2>&1 || true)
 expect_text "$output" "truncated"

@@ -26,7 +26,9 @@ NamedTensor rows(const std::string& name, Shape shape, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(stderr, "usage: make_inputs mlp|small_cnn|attention|external|unknown_operator SAMPLES FOLDER\n");
+    std::fprintf(
+        stderr,
+        "usage: make_inputs mlp|small_cnn|attention|external|external_subfolder|unknown_operator SAMPLES FOLDER\n");
     return 2;
   }
   const std::string kind = argv[1];
@@ -48,14 +50,20 @@ int main(int argc, char** argv) {
     models::attention().save(file);
     data.push_back(rows("tokens", {samples, 6, 8}, 103));
     saved = true;
+  } else if (kind == "external_subfolder") {
+    models::mlp(1, "weights/w.bin").save(file);
+    data.push_back(rows("x", {samples, 16}, 101));
+    saved = true;
   } else if (kind == "external" || kind == "unknown_operator") {
     (kind == "external" ? models::external_data() : models::unknown_operator()).save(file);
     data.push_back(rows("x", {samples, kind == "external" ? 16 : 2}, 104));
     saved = true;
   }
   if (!saved) {
-    std::fprintf(stderr, "[make_inputs] expected mlp, small_cnn, attention, external or unknown_operator, got %s\n",
-                 kind.c_str());
+    std::fprintf(
+        stderr,
+        "[make_inputs] expected mlp, small_cnn, attention, external, external_subfolder or unknown_operator, got %s\n",
+        kind.c_str());
     return 2;
   }
   const auto written = speedster::write_safetensors(folder / "samples.safetensors", data);

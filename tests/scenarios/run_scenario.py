@@ -49,6 +49,8 @@ class Scenario:
         self.env = dict(os.environ)
         for name in ("CACHE", "STATE", "DATA"):
             self.env[f"SPEEDSTER_{name}_DIR"] = str(folder / name.lower())
+        self.env["TMPDIR"] = str(folder / "tmp")
+        (folder / "tmp").mkdir()
         self.made = False
         self.said = folder / "stderr.txt"
 
@@ -96,6 +98,20 @@ class Scenario:
             self.report = json.loads(self.stdout)
         except ValueError:
             pass
+        if "candidates" in self.report:
+            self.check_schemas()
+
+    def check_schemas(self) -> None:
+        """Every report, and the manifest of the package that lies there, holds its schema."""
+        (self.folder / "report.json").write_text(self.stdout)
+        for schema, file in (("report", "report.json"), ("manifest", "out.speedster/manifest.json")):
+            if not (self.folder / file).exists():
+                continue
+            path = pathlib.Path(__file__).resolve().parents[2] / "schemas" / f"{schema}.schema.json"
+            checked = subprocess.run([pathlib.Path(self.make_inputs).parent / "check_json", path, self.folder / file],
+                                     stderr=subprocess.PIPE, text=True)
+            if checked.returncode != 0:
+                raise Failure(checked.stderr)
 
     def do_run(self, arguments: list[str]) -> None:
         begin = time.monotonic()
@@ -129,6 +145,10 @@ class Scenario:
         while self.descendants():
             if time.monotonic() > deadline:
                 raise Failure(f"processes are left: {self.descendants()}")
+            time.sleep(0.05)
+        while left := list((self.folder / "tmp").glob("speedster-*")):
+            if time.monotonic() > deadline:
+                raise Failure(f"temporary folders are left: {left}")
             time.sleep(0.05)
 
     def descendants(self) -> list[str]:

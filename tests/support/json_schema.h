@@ -15,7 +15,8 @@ namespace speedster::test {
 
 class JsonSchema {
  public:
-  explicit JsonSchema(Json root) : root_(std::move(root)) {}
+  /// `closed`: a key of an object whose properties are listed must be among them, where the schema does not say else.
+  explicit JsonSchema(Json root, bool closed = false) : root_(std::move(root)), closed_(closed) {}
 
   /// Nothing if `value` is valid, else the place and the reason.
   std::optional<std::string> check(const Json& value) const { return check(value, root_, "$"); }
@@ -110,6 +111,8 @@ class JsonSchema {
           by_pattern = by_pattern || matches(key, pattern);
       Answer wrong;
       if (keyword == "properties" && named) wrong = check(member, rule[key], place);
+      if (keyword == "properties" && closed_ && !named && !by_pattern && !schema.contains("additionalProperties"))
+        wrong = place + ": is written but not described";
       if (keyword == "patternProperties")
         for (const auto& [pattern, one] : rule.items())
           if (!wrong && matches(key, pattern)) wrong = check(member, one, place);
@@ -121,6 +124,7 @@ class JsonSchema {
   }
 
   Json root_;
+  bool closed_;
 };
 
 }  // namespace speedster::test

@@ -156,12 +156,9 @@ class OnnxWriter {
   OnnxWriter& value_info(const std::string& name, OnnxType type, const Dims& dims) {
     return value(13, name, type, dims);
   }
-  /// An output whose rank is not known.
-  OnnxWriter& unranked_output(const std::string& name, OnnxType type) {
-    const auto tensor = WireWriter().integer(1, static_cast<std::int32_t>(type));
-    graph_.message(12, WireWriter().text(1, name).message(2, WireWriter().message(1, tensor)));
-    return *this;
-  }
+  /// An input or output whose rank is not known.
+  OnnxWriter& unranked_input(const std::string& name, OnnxType type) { return unranked(11, name, type); }
+  OnnxWriter& unranked_output(const std::string& name, OnnxType type) { return unranked(12, name, type); }
   OnnxWriter& node(const std::string& op, const std::vector<std::string>& inputs,
                    const std::vector<std::string>& outputs, const Attributes& attributes = {},
                    const std::string& name = {}, const std::string& op_domain = {}) {
@@ -217,7 +214,10 @@ class OnnxWriter {
   /// Writes the model and the external files beside it; returns the path.
   std::filesystem::path save(const std::filesystem::path& path) const {
     write(path, bytes());
-    for (const auto& [name, content] : files_) write(path.parent_path() / name, content);
+    for (const auto& [name, content] : files_) {
+      std::filesystem::create_directories((path.parent_path() / name).parent_path());
+      write(path.parent_path() / name, content);
+    }
     return path;
   }
   static void write(const std::filesystem::path& path, std::string_view content) {
@@ -227,6 +227,11 @@ class OnnxWriter {
   }
 
  private:
+  OnnxWriter& unranked(int field, const std::string& name, OnnxType type) {
+    const auto tensor = WireWriter().integer(1, static_cast<std::int32_t>(type));
+    graph_.message(field, WireWriter().text(1, name).message(2, WireWriter().message(1, tensor)));
+    return *this;
+  }
   OnnxWriter& value(int field, const std::string& name, OnnxType type, const Dims& dims) {
     WireWriter shape;
     for (const Dim& dim : dims) {

@@ -11,9 +11,11 @@ nothing outside the job's directory is written.
 
 import collections
 import fnmatch
+import importlib.metadata
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -26,6 +28,32 @@ DEFAULTS = {"preset": "performance", "subset_size": 300, "ignored_names": [], "i
             "fast_bias_correction": True, "vnni": True}
 # What the search sends to every step that takes samples; the worker has cut the samples accordingly.
 UNUSED = {"indices"}
+
+REPRO = '''#!/usr/bin/env python3
+"""Repeats a failure of NNCF without Speedster: pip install nncf==@NNCF@ openvino==@OPENVINO@ safetensors numpy"""
+import os
+import nncf
+import openvino
+from safetensors import safe_open
+
+here = os.path.dirname(os.path.abspath(__file__))
+MODEL, CALIBRATION, SETTINGS = @MODEL@, @CALIBRATION@, @SETTINGS@
+
+print("nncf", nncf.__version__, "quantizes", MODEL)
+model = openvino.Core().read_model(os.path.join(here, MODEL))
+names = [port.get_any_name() for port in model.inputs]
+file = safe_open(os.path.join(here, CALIBRATION), framework="numpy")
+count = min(SETTINGS["subset_size"], len(set(file.keys())) // len(names))
+samples = [{name: file.get_tensor(f"{name}.{index}") for name in names} for index in range(count)]
+quantized = nncf.quantize(
+    model, nncf.Dataset(samples), subset_size=count, target_device=nncf.TargetDevice.CPU,
+    preset=getattr(nncf.QuantizationPreset, SETTINGS["preset"]), fast_bias_correction=SETTINGS["fast_bias_correction"],
+    model_type=nncf.ModelType.TRANSFORMER if SETTINGS["transformer"] else None,
+    ignored_scope=nncf.IgnoredScope(names=SETTINGS["ignored"], validate=False) if SETTINGS["ignored"] else None,
+    advanced_parameters=nncf.AdvancedQuantizationParameters(
+        overflow_fix=getattr(nncf.OverflowFix, SETTINGS["overflow_fix"])))
+print("quantizers:", sum(op.get_type_name() == "FakeQuantize" for op in quantized.get_ordered_ops()))
+'''
 
 
 class Failure(Exception):
@@ -178,13 +206,29 @@ def has_attention(model) -> bool:
     return False
 
 
+def write_repro(job: pathlib.Path, model: str, calibration: str, settings: dict) -> pathlib.Path:
+    """repro_vendor.py: the same call in the vendor's own words. It lies there before the vendor is called, because a crash
+    leaves no time for it."""
+    values = {"NNCF": importlib.metadata.version("nncf"), "OPENVINO": importlib.metadata.version("openvino").split("-")[0],
+              "MODEL": repr(model), "CALIBRATION": repr(calibration), "SETTINGS": repr(settings)}
+    script = job / "repro_vendor.py"
+    script.write_text(re.sub("@([A-Z]+)@", lambda found: values[found[1]], REPRO))
+    script.chmod(0o755)
+    return script
+
+
 def quantize(job: pathlib.Path, request: dict) -> dict:
     options = read_options(request)
     inputs = request.get("inputs", {})
     if "model" not in inputs:
         raise Failure(USAGE, "[nncf] expected an input named model, got none")
     model_path = inside(job, inputs["model"], "the model")
-    calibration = inside(job, inputs.get("calibration", "calibration.safetensors"), "the samples")
+    calibration_name = inputs.get("calibration", "calibration.safetensors")
+    calibration = inside(job, calibration_name, "the samples")
+    settings = {"preset": options["preset"].upper(), "subset_size": options["subset_size"], "transformer": False,
+                "fast_bias_correction": options["fast_bias_correction"], "ignored": [],
+                "overflow_fix": "FIRST_LAYER" if options["vnni"] else "ENABLE"}
+    repro = write_repro(job, inputs["model"], calibration_name, settings)
 
     progress(0.0, "starting NNCF")
     test_fault("load")
@@ -196,21 +240,24 @@ def quantize(job: pathlib.Path, request: dict) -> dict:
     samples = Samples(calibration, names, options["subset_size"])
     hit, known = matched_labels(model_path, model, options["ignored_names"], options["ignored_patterns"])
     transformer = options["model_type"] == "transformer" or (options["model_type"] == "auto" and has_attention(model))
+    ignored = ignored_operations(model, hit, known) if hit else []
+    write_repro(job, inputs["model"], calibration_name, settings | {"transformer": transformer, "ignored": ignored})
 
     progress(0.1, "calibrating")
     test_fault("compile")
     quantized = nncf.quantize(
         model,
         nncf.Dataset(samples),
-        preset=nncf.QuantizationPreset.PERFORMANCE if options["preset"] == "performance" else nncf.QuantizationPreset.MIXED,
+        preset=getattr(nncf.QuantizationPreset, settings["preset"]),
         target_device=nncf.TargetDevice.CPU,
         subset_size=len(samples),
         fast_bias_correction=options["fast_bias_correction"],
         model_type=nncf.ModelType.TRANSFORMER if transformer else None,
-        ignored_scope=nncf.IgnoredScope(names=ignored_operations(model, hit, known), validate=False) if hit else None,
+        ignored_scope=nncf.IgnoredScope(names=ignored, validate=False) if ignored else None,
         advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=nncf.OverflowFix.FIRST_LAYER if options["vnni"] else nncf.OverflowFix.ENABLE),
+            overflow_fix=getattr(nncf.OverflowFix, settings["overflow_fix"])),
     )
+    repro.unlink()
 
     progress(0.95, "writing the IR")
     out = job / "out"

@@ -59,12 +59,10 @@ class Server {
     if (loaded_ != nullptr) return Error(ErrorKind::kUsage, "[serve] expected one \"load\" a process, got another");
     double seconds = 0;
     SPEEDSTER_ASSIGN(loaded_, Loaded::load(request, &seconds));
-    SPEEDSTER_ASSIGN(Json info, stats());
-    return Json{{"load_seconds", seconds},
-                {"info", std::move(info["stats"])},
-                {"signature", signature_json(loaded_->learner())}};
+    return Json{{"load_seconds", seconds}, {"signature", signature_json(loaded_->learner())}};
   }
 
+  /// Not a part of load: to say which precision ran, a vendor may compile and run the model a second time.
   Result<Json> stats() {
     SPEEDSTER_ASSIGN(const std::string text, loaded_->learner().info());
     SPEEDSTER_ASSIGN(Json info, parse_json(text, kWho));
@@ -152,6 +150,7 @@ class Server {
     plan.calls = plan.slow_calls = std::max(integer(request, "calls", 300), 1);
     plan.seconds = 0;
     plan.batches = false;
+    plan.concurrency = integer(request, "concurrency", plan.concurrency);
     return timed(samples, plan);
   }
 

@@ -90,7 +90,11 @@ TEST(TopKMetric, CountsTheBestK) {
   EXPECT_EQ(*drop("top_k:1", original, candidate, {label.view(), {}}), 0);
   EXPECT_EQ(*drop("top_k:2", original, candidate, {label.view(), {}}), 1);
   EXPECT_EQ(*drop("top_k:3", original, candidate, {label.view(), {}}), 0);
-  EXPECT_EQ(*drop("top_k:9", original, candidate, {label.view(), {}}), 0) << "more than there are classes";
+  for (const char* metric : {"top_k:4", "top_k:9"}) {
+    const auto refused = drop(metric, original, candidate, {label.view(), {}});
+    ASSERT_FALSE(refused.ok()) << "as many as there are classes are always right";
+    EXPECT_THAT(refused.error().message(), HasSubstr("a K below the 4 classes"));
+  }
   const Tensor equal = floats({1, 4}, {1, 1, 1, 1});
   EXPECT_EQ(*drop("top_k:2", equal, original, {label.view(), {}}), -1) << "of equal scores the lower class is first";
 }

@@ -38,7 +38,8 @@ sp_error* say(const sp_sink* sink, const std::string& text) {
 sp_error* describe(const sp_sink* sink) {
   return say(sink, "{\"name\":\"" FAKE_NAME
                    "\",\"options\":{\"library\":{\"scope\":\"open\"},\"trace\":{\"scope\":\"open,load\"},"
-                   "\"threads\":{\"scope\":\"load\"},\"seed\":{\"scope\":\"context\"}}" FAKE_VENDOR "}");
+                   "\"threads\":{\"scope\":\"load\"},\"folder\":{\"scope\":\"load\",\"caller_only\":true},\"seed\":{"
+                   "\"scope\":\"context\"}}" FAKE_VENDOR "}");
 }
 
 sp_error* open(const sp_host* host, const sp_options* options, sp_instance** out) {

@@ -97,7 +97,19 @@ TEST(OptionsOfScope, SplitsAndListsTheKnown) {
   EXPECT_EQ(options_of_scope(*plugin, options, "context").value(), (Options{{"seed", "3"}}));
   const auto unknown = options_of_scope(*plugin, {{"treads", "2"}}, "load");
   EXPECT_EQ(unknown.error().kind(), ErrorKind::kUsage);
-  EXPECT_THAT(unknown.error().message(), AllOf(HasSubstr("\"treads\""), HasSubstr("library, trace, threads, seed")));
+  EXPECT_THAT(unknown.error().message(),
+              AllOf(HasSubstr("\"treads\""), HasSubstr("library, trace, threads, folder, seed")));
+}
+
+TEST(Options, WhatIsDeclaredAndForWhom) {
+  auto plugin = find_plugin("fake", kPlugins.string());
+  ASSERT_TRUE(plugin.ok());
+  EXPECT_TRUE(declares(*plugin, "threads"));
+  EXPECT_FALSE(declares(*plugin, "contexts"));
+  EXPECT_TRUE(caller_only(*plugin, "folder"));
+  EXPECT_TRUE(caller_only(*plugin, "library"));
+  EXPECT_FALSE(caller_only(*plugin, "threads"));
+  EXPECT_FALSE(caller_only(*plugin, "contexts"));
 }
 
 TEST(TakeError, KeepsCodeKindAndPrefix) {

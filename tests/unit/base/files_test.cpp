@@ -1,8 +1,13 @@
 #include "base/files.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 namespace speedster {
 namespace {
@@ -26,6 +31,82 @@ TEST_F(Files, WriteReplacesAndReadGivesItBack) {
   ASSERT_TRUE(write_file(file, "two").ok());
   EXPECT_EQ(read_file(file).value(), "two");
   EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 1) << "a temporary file was left behind";
+}
+
+TEST_F(Files, ThreadsThatWriteOneFileDoNotMeet) {
+  const fs::path file = root() / "a";
+  std::vector<std::thread> threads;
+  for (const char letter : {'a', 'b', 'c', 'd'})
+    threads.emplace_back([&, letter] {
+      for (int i = 0; i < 20; ++i) EXPECT_TRUE(write_file(file, std::string(100'000, letter)).ok());
+    });
+  for (std::thread& thread : threads) thread.join();
+  const std::string content = read_file(file).value();
+  EXPECT_EQ(content, std::string(100'000, content.front()));
+  EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 1);
+}
+
+TEST_F(Files, ALinkStaysAndItsFileIsReplaced) {
+  fs::create_directory(root() / "far");
+  ASSERT_TRUE(write_file(root() / "far/file", "old").ok());
+  fs::create_symlink("far/file", root() / "link");
+  ASSERT_TRUE(write_file(root() / "link", "new").ok());
+  EXPECT_TRUE(fs::is_symlink(root() / "link"));
+  EXPECT_EQ(read_file(root() / "far/file").value(), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(root() / "far"), {}), 1);
+}
+
+TEST_F(Files, WhatIsNoRegularFileIsWrittenIntoAndStays) {
+  const fs::path pipe = root() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const UniqueFd reader(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK));
+  ASSERT_TRUE(write_file(pipe, "through").ok());
+  std::byte got[16];
+  EXPECT_EQ(read_some(reader.get(), got, pipe).value(), 7U);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 1);
+
+  ASSERT_TRUE(write_file("/dev/null", "nothing").ok());
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  if (::geteuid() != 0 || ::mknod((root() / "null").c_str(), S_IFCHR | 0600, 0x103) != 0) return;
+  if (write_file(root() / "null", "nothing").ok()) {  // a file system may forbid devices
+    EXPECT_TRUE(fs::is_character_file(root() / "null"));
+  }
+}
+
+TEST_F(Files, ADescriptorIsWrittenIntoWhereverItLeads) {
+  const UniqueFd file(::open((root() / "out").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_TRUE(file.valid());
+  const std::string number = std::to_string(file.get());
+  ASSERT_TRUE(write_file("/dev/fd/" + number, "one ").ok());
+  fs::create_symlink("/proc/self/fd/" + number, root() / "link");  // as /dev/stdout is one
+  ASSERT_TRUE(write_file(root() / "link", "two").ok());
+  std::byte got[16];
+  EXPECT_EQ(read_some(file.get(), got, root() / "out").value(), 7U) << "the descriptor's file was replaced";
+  EXPECT_TRUE(fs::is_symlink(root() / "link"));
+}
+
+TEST_F(Files, AnUnfinishedOutputLeavesWhatWasThere) {
+  ASSERT_TRUE(write_file(root() / "a", "old").ok());
+  {
+    auto output = OutputFile::create(root() / "a", "test");
+    ASSERT_TRUE(output.ok());
+    EXPECT_FALSE(output->direct());
+    ASSERT_TRUE(output->write(std::as_bytes(std::span("new", 3))).ok());
+  }
+  EXPECT_EQ(read_file(root() / "a").value(), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 1);
+  EXPECT_FALSE(write_file(root(), "a folder is not replaced").ok());
+  EXPECT_TRUE(fs::is_directory(root()));
+  EXPECT_EQ(write_file(root() / "none/a", "x").error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(Files, TreesAreSynced) {
+  fs::create_directories(root() / "tree/deep");
+  ASSERT_TRUE(write_file(root() / "tree/deep/a", "x").ok());
+  fs::create_symlink("nowhere", root() / "tree/link");
+  EXPECT_TRUE(sync_tree(root() / "tree").ok());
+  EXPECT_EQ(sync_tree(root() / "none").error().kind(), ErrorKind::kNotFound);
 }
 
 TEST_F(Files, ReadRefusesWhatIsTooLarge) {
@@ -77,6 +158,58 @@ TEST_F(Files, TempDirGoesWithItsOwner) {
     ASSERT_TRUE(fs::is_directory(path));
   }
   EXPECT_FALSE(fs::exists(path));
+}
+
+/// Without anything in the environment that says where a user's folders are.
+class UserFolders : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : kNames) {
+      values_.push_back(environment(name));
+      ::unsetenv(name);
+    }
+  }
+  void TearDown() override {
+    for (std::size_t i = 0; i < std::size(kNames); ++i)
+      if (!values_[i].empty()) ::setenv(kNames[i], values_[i].c_str(), 1);
+  }
+
+ private:
+  static constexpr const char* kNames[] = {"SPEEDSTER_CACHE_DIR",
+                                           "SPEEDSTER_STATE_DIR",
+                                           "SPEEDSTER_DATA_DIR",
+                                           "XDG_CACHE_HOME",
+                                           "XDG_STATE_HOME",
+                                           "XDG_DATA_HOME",
+                                           "HOME"};
+  std::vector<std::string> values_;
+};
+
+TEST_F(UserFolders, HomeIsTheAccountsWhereTheEnvironmentNamesNone) {
+  const passwd* account = ::getpwuid(::getuid());
+  if (account == nullptr) GTEST_SKIP() << "an account without an entry";
+  EXPECT_EQ(data_directory(), fs::path(account->pw_dir) / ".local/share/speedster");
+  ::setenv("HOME", "relative", 1);
+  EXPECT_EQ(state_directory(), fs::path(account->pw_dir) / ".local/state/speedster");
+  ::setenv("HOME", "/somewhere", 1);
+  EXPECT_EQ(cache_directory(), "/somewhere/.cache/speedster");
+  ::unsetenv("HOME");
+}
+
+TEST_F(UserFolders, WithoutAHomeNothingIsFoundAndNothingIsMade) {
+  constexpr uid_t kNobody = 54321;
+  if (::geteuid() != 0 || ::getpwuid(kNobody) != nullptr) GTEST_SKIP() << "another user cannot be tried";
+  const auto attempt = [] {
+    if (::setresuid(kNobody, kNobody, kNobody) != 0) std::_Exit(2);
+    for (const fs::path& folder : {cache_directory(), state_directory(), data_directory()}) {
+      std::error_code error;
+      if (!folder.is_absolute() || folder.string().starts_with("/tmp") || fs::exists(folder, error)) std::_Exit(3);
+      if (make_directories(folder).ok() || write_file(folder / "a", "x").ok()) std::_Exit(4);
+    }
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(attempt(), testing::ExitedWithCode(0), "");
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 
 TEST(FilesErrno, KindsAndMessage) {

@@ -51,6 +51,16 @@ TEST(ConvertHalf, SensitiveAndKeptOperatorsStayInFloat) {
   }
 }
 
+TEST(ConvertHalf, WhatHasNoFloat16StaysInFloat) {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {4}).output("y", OnnxType::kFloat, {4});
+  m.node("Celu", {"x"}, {"c"}, {}, "celu").node("Relu", {"c"}, {"y"}, {}, "relu");
+  OnnxModel model = parsed(m);
+  const QuantizationSummary summary = converted(model);
+  EXPECT_THAT(summary.skipped, ::testing::Contains(::testing::HasSubstr("celu: no float16")));
+  EXPECT_THAT(summary.nodes, ::testing::ElementsAre("relu"));
+}
+
 TEST(ConvertHalf, ValuesBeyondTheRangeAreClamped) {
   OnnxWriter m;
   m.input("x", OnnxType::kFloat, {2})

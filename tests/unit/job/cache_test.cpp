@@ -298,6 +298,23 @@ TEST_F(JobCache_, ADamagedEntryIsMadeAnew) {
   EXPECT_EQ(read(second.directory / "out" / "model.bin"), "weights");
 }
 
+TEST_F(JobCache_, AnEntryWhoseResultCannotBeReadIsMadeAnew) {
+  for (const char* text : {"[]", "{}", R"({"old": "form"})", "{", ""}) {
+    const JobResult first = run(request("copy"));
+    ASSERT_TRUE(first.ok());
+    cache_.emplace(open());
+    // As an interrupted machine or an older release left it: whole by the record of its files.
+    std::ofstream(first.directory / "result.json", std::ios::trunc) << text;
+    Json record = Json::parse(read(first.directory / "entry.json"));
+    record["files"]["result.json"] = fs::file_size(first.directory / "result.json");
+    std::ofstream(first.directory / "entry.json", std::ios::trunc) << to_text(record);
+    const JobResult second = run(request("copy"), 20);
+    EXPECT_TRUE(second.ok()) << text;
+    EXPECT_FALSE(second.from_cache) << text;
+    EXPECT_TRUE(run(request("copy")).from_cache) << text;
+  }
+}
+
 TEST_F(JobCache_, LargeInputsAreLinkedToOneCopyAndLaterChangesOfTheUsersFileDoNotShow) {
   write("model.bin", std::string(2'000'000, 'a'));
   const JobResult first = run(request("list"));

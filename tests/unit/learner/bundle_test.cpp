@@ -1,6 +1,13 @@
 #include "learner/bundle.h"
 
 #include <gmock/gmock.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
 
 #include "base/digest.h"
 #include "learner/program.h"
@@ -15,13 +22,10 @@ using ::testing::Not;
 
 class Bundle : public LearnerTest {
  protected:
-  /// The output of the bundle's program in an environment without anything.
-  std::string output_of(const fs::path& bundle, std::vector<std::string> more = {}) const {
-    Program program{
-        {(bundle / "bin/run").string(), (bundle / "mlp.speedster").string()}, {}, root() / "output.txt", 60};
-    program.arguments.insert(program.arguments.end(), more.begin(), more.end());
-    const auto status = run_program(program);
-    EXPECT_TRUE(status.ok() && *status == 0);
+  /// The output of a program in an environment without anything.
+  std::string output_of(std::vector<std::string> arguments, int expected_status = 0) const {
+    const auto status = run_program({std::move(arguments), {}, root() / "output.txt", 60});
+    EXPECT_TRUE(status.ok() && *status == expected_status);
     return read_file(root() / "output.txt").value();
   }
 };
@@ -33,7 +37,34 @@ TEST_F(Bundle, RunsInAnEmptyEnvironmentWhereverItIsMoved) {
   EXPECT_GE(package::compare_versions(report->lowest_glibc, "2.17"), 0);
   fs::rename(root() / "bundle", root() / "moved");
   fs::remove_all(root() / "mlp.speedster");
-  EXPECT_THAT(output_of(root() / "moved"), HasSubstr("y [1, 4]:"));
+  const std::string program = (root() / "moved/bin/run").string(), package = (root() / "moved/mlp.speedster").string();
+  EXPECT_THAT(output_of({program, package}), HasSubstr("y [1, 4]:"));
+  EXPECT_THAT(output_of({program}), HasSubstr("y [1, 4]:")) << "the package beside it";
+  EXPECT_THAT(output_of({program, "x=/no/such.npy"}, 1), HasSubstr("[run] expected values for x"));
+  fs::create_directory(root() / "moved/another.speedster");
+  EXPECT_THAT(output_of({program}, 2), HasSubstr("expected one package in the folder above the program's, got 2"));
+}
+
+TEST_F(Bundle, ItsProgramPrintsNumbersOfEveryType) {
+  using testing::OnnxType;
+  testing::OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {2}).initializer<float>("c", {2}, {300, -300}).node("Add", {"x", "c"}, {"sum"});
+  const std::pair<OnnxType, const char*> types[] = {
+      {OnnxType::kFloat, "300 -300"},        {OnnxType::kDouble, "300 -300"},
+      {OnnxType::kFloat16, "300 -300"},      {OnnxType::kBFloat16, "300 -300"},
+      {OnnxType::kInt8, "44 -44"},           {OnnxType::kInt16, "300 -300"},
+      {OnnxType::kInt32, "300 -300"},        {OnnxType::kInt64, "300 -300"},
+      {OnnxType::kUInt8, "44 212"},          {OnnxType::kUInt16, "300 65236"},
+      {OnnxType::kUInt32, "300 4294966996"}, {OnnxType::kUInt64, "300 18446744073709551316"},
+      {OnnxType::kBool, "true true"}};
+  std::string expected;
+  for (const auto& [type, text] : types) {
+    const std::string name = "y" + std::to_string(static_cast<int>(type));
+    m.node("Cast", {"sum"}, {name}, {{"to", static_cast<std::int64_t>(type)}}).output(name, type, {2});
+    expected += name + " [2]: " + text + "\n";
+  }
+  const fs::path package = test::make_package(root() / "types.speedster", m, {{}});
+  EXPECT_EQ(output_of({SPEEDSTER_BUILD_DIR "/bin/speedster-run", package.string()}), expected);
 }
 
 TEST_F(Bundle, ListsEveryFileWithItsDigest) {
@@ -67,6 +98,11 @@ TEST_F(Bundle, OnlyABundleIsReplaced) {
   fs::create_directory(root() / "other");
   ASSERT_TRUE(write_file(root() / "other/file", "precious").ok());
   EXPECT_EQ(bundle(package, root() / "other", {}).error().kind(), ErrorKind::kUsage);
+  EXPECT_EQ(read_file(root() / "other/file").value(), "precious");
+  ASSERT_TRUE(write_file(root() / "other/sbom.spdx.json", R"({"spdxVersion": "SPDX-2.3",
+      "documentNamespace": "https://example.org/app", "creationInfo": {"creators": ["Tool: syft"]}})")
+                  .ok());
+  EXPECT_EQ(bundle(package, root() / "other", {}).error().kind(), ErrorKind::kUsage) << "another tool's list of parts";
   EXPECT_EQ(read_file(root() / "other/file").value(), "precious");
 }
 
@@ -103,6 +139,45 @@ TEST(RunProgram, StatusSignalAndTime) {
   EXPECT_EQ(run_program({{"/bin/sh", "-c", "kill -9 $$"}, {}, output, 20}).error().kind(), ErrorKind::kCrashed);
   EXPECT_EQ(run_program({{"/bin/sleep", "30"}, {}, output, 0.1}).error().kind(), ErrorKind::kTimeout);
   EXPECT_EQ(run_program({{"/no/such/program"}, {}, output, 20}).error().kind(), ErrorKind::kNotFound);
+}
+
+/// Waits for a process that lost its parent to us, and returns the signal that ended it.
+int signal_of_orphan(pid_t orphan) {
+  int status = 0;
+  while (::waitpid(orphan, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+TEST(RunProgram, NothingOutlivesIt) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  auto folder = TempDir::create("program");
+  ASSERT_TRUE(folder.ok());
+  const fs::path output = folder->path() / "out";
+  const std::vector<std::string> environment = {"PATH=/usr/bin:/bin"};
+  EXPECT_EQ(run_program({{"/bin/sh", "-c", "sleep 60 & echo $!"}, environment, output, 20}).value(), 0);
+  EXPECT_EQ(signal_of_orphan(std::stoi(read_file(output).value())), SIGKILL);
+}
+
+TEST(RunProgram, DiesWithWhoStartedIt) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  auto folder = TempDir::create("program");
+  ASSERT_TRUE(folder.ok());
+  const fs::path output = folder->path() / "out";
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    (void)run_program({{"/bin/sh", "-c", "echo $$; exec sleep 60"}, {"PATH=/usr/bin:/bin"}, output, 60});
+    ::_exit(0);
+  }
+  std::string text;
+  for (int i = 0; i < 500 && !text.ends_with('\n'); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (auto read = read_file(output)) text = *read;
+  }
+  ASSERT_FALSE(text.empty());
+  ::kill(starter, SIGKILL);
+  EXPECT_EQ(signal_of_orphan(starter), SIGKILL);
+  EXPECT_EQ(signal_of_orphan(std::stoi(text)), SIGKILL);
 }
 
 }  // namespace

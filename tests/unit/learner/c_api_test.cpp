@@ -11,12 +11,12 @@
 #include "unit/learner/fixture.h"
 
 namespace {
-std::atomic<bool> counting{false};
+std::atomic<bool> counting{false}, exhausted{false};
 std::atomic<std::size_t> allocations{0};
 
 void* counted(std::size_t size) {
   if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(size);
+  void* memory = exhausted.load(std::memory_order_relaxed) ? nullptr : std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -111,6 +111,23 @@ TEST_F(CApi, MessagesAndCodesCross) {
   EXPECT_EQ(speedster_error_vendor_code(error), 0);
   EXPECT_EQ(learner, nullptr);
   speedster_error_free(error);
+}
+
+TEST_F(CApi, WithoutMemoryTheErrorNeedsNone) {
+  const std::string package = mlp().string();
+  speedster_learner* learner = nullptr;
+  for (int i = 0; i < 2; ++i) {
+    exhausted = true;
+    speedster_error* const error = speedster_learner_load(package.c_str(), nullptr, &learner);
+    const int kind = speedster_error_kind(error);
+    const char* const message = speedster_error_message(error);
+    speedster_error_free(error);
+    exhausted = false;
+    ASSERT_NE(error, nullptr);
+    EXPECT_EQ(kind, static_cast<int>(ErrorKind::kOutOfMemory));
+    EXPECT_STREQ(message, "[learner] expected memory, got none");
+    EXPECT_EQ(learner, nullptr);
+  }
 }
 
 class Cpp : public CApi {

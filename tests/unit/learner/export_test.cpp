@@ -59,6 +59,29 @@ TEST_F(Export, ExternalDataKeepsItsName) {
   EXPECT_FALSE(fs::exists(root() / "out/original"));
 }
 
+TEST_F(Export, FilesStayWhereTheyLieBesideThePayload) {
+  auto packed = [&](const std::string& name, const std::string& payload, const std::string& weights) {
+    auto writer = package::PackageWriter::create(root() / name);
+    EXPECT_TRUE(writer.ok() && writer->add_text("model", payload).ok() && writer->add_text("weights", weights).ok());
+    package::Manifest manifest = package::read_manifest(mlp({variant("only", "onnxruntime")}))->manifest;
+    package::Variant& only = manifest.entries["main"].variants.front();
+    only.payload = payload;
+    only.files = {payload, weights};
+    EXPECT_TRUE(writer->commit(std::move(manifest)).ok());
+    return root() / name;
+  };
+  const auto report = export_package(packed("p", "payload/m.onnx", "payload/weights/m.onnx"), root() / "out", {});
+  ASSERT_TRUE(report.ok()) << report.error().full_message();
+  EXPECT_THAT(report->files, IsSupersetOf({"optimized/m.onnx", "optimized/weights/m.onnx"}));
+  EXPECT_EQ(read_file(root() / "out/optimized/weights/m.onnx").value(), "weights");
+  EXPECT_EQ(read(root() / "out/optimized/session.json")["model"], "m.onnx");
+  EXPECT_EQ(export_package(packed("q", "payload/m.onnx", "other/w.bin"), root() / "q-out", {}).error().kind(),
+            ErrorKind::kUnsupported);
+  EXPECT_EQ(export_package(packed("r", "payload/m.onnx", "payload/session.json"), root() / "r-out", {}).error().kind(),
+            ErrorKind::kUnsupported);
+  EXPECT_TRUE(export_package(packed("s", "m.onnx", "weights/w.bin"), root() / "s-out", {}).ok());
+}
+
 TEST_F(Export, ABackendWithoutAFormOfItsOwnIsSaid) {
   EXPECT_EQ(export_package(mlp(), root() / "out", {}).error().kind(), ErrorKind::kUnsupported);
   EXPECT_FALSE(fs::exists(root() / "out"));

@@ -118,6 +118,32 @@ TEST_F(Load, OptionsOfThePackageThatThePluginDoesNotKnowFallBack) {
   EXPECT_THAT((*learner)->passed_over()[0].reason, HasSubstr("an_option_of_the_future"));
 }
 
+TEST_F(Load, OptionsThatNameFilesAreTheCallersAlone) {
+  VariantPlan sly = variant("sly");
+  sly.options = {{"library", "/tmp/evil.so"}};
+  const fs::path package = mlp({sly, variant("sound")});
+  const auto learner = Learner::load(package, {});
+  ASSERT_TRUE(learner.ok()) << learner.error().full_message();
+  EXPECT_EQ((*learner)->variant().name, "sound");
+  EXPECT_THAT((*learner)->passed_over()[0].reason, AllOf(HasSubstr("\"library\""), HasSubstr("/tmp/evil.so")));
+  LoadOptions options;
+  options.require_variant = "sly";
+  EXPECT_EQ(Learner::load(package, options).error().kind(), ErrorKind::kBadInput);
+  options.require_variant = "sound";
+  options.options = {{"library", "/mine.so"}};
+  EXPECT_TRUE(Learner::load(package, options).ok());
+}
+
+TEST_F(Load, APluginIsSentOnlyWhatItDeclares) {
+  VariantPlan other = variant("other");
+  other.backend = "fake";  // it has threads, but no contexts
+  LoadOptions options;
+  options.backend_path = (fs::path(SPEEDSTER_BUILD_DIR) / "tests/fakes/plugins").string();
+  options.threads = 2;
+  const auto learner = Learner::load(mlp({other}), options);
+  EXPECT_TRUE(learner.ok()) << learner.error().full_message();
+}
+
 TEST_F(Load, ThreadsAreAsJudgedButNoMoreThanThereAre) {
   VariantPlan plan = variant("wide");
   plan.threads = 4096;

@@ -91,6 +91,19 @@ TEST(DebianOwner, ByTheDatabaseOfDpkg) {
   EXPECT_FALSE(debian_owner("/usr/lib/x86_64-linux-gnu/libgcc_s.so", root));
 }
 
+TEST(Spdx, OurOwnDocumentsAreKnown) {
+  Json document = spdx_document("b", {});
+  EXPECT_TRUE(describes_bundle(document));
+  document["creationInfo"]["creators"] = {"Organization: someone", "Tool: speedster-99.0"};
+  EXPECT_TRUE(describes_bundle(document)) << "of any release";
+  document["creationInfo"]["creators"] = {"Tool: syft"};
+  EXPECT_FALSE(describes_bundle(document));
+  document = spdx_document("b", {});
+  document["documentNamespace"] = "https://example.org/app";
+  EXPECT_FALSE(describes_bundle(document));
+  EXPECT_FALSE(describes_bundle(Json::array()));
+}
+
 TEST(Spdx, HasWhatTheSpecificationAsks) {
   ::setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
   const std::vector<BundlePart> parts = {{"lib/a.so", "vendor", "a", "1.0", "MIT", std::string(64, 'a'), 3},

@@ -28,6 +28,11 @@ TEST(Safest, DropThenMemoryThenSizeThenOrder) {
   EXPECT_EQ(safest_of({entrant(0, 1, 1), entrant(0, 1, 1)}), 0U);
 }
 
+TEST(Safest, MemoryThatIsNotKnownDecidesNothing) {
+  EXPECT_EQ(safest_of({entrant(0, 100, 1), entrant(0, 0, 2)}), 0U);
+  EXPECT_EQ(safest_of({entrant(0, 0, 2), entrant(0, 100, 1)}), 1U);
+}
+
 TEST(Safest, NoiseInDropAndMemoryDecidesNothing) {
   EXPECT_EQ(safest_of({entrant(3e-7, 103e6, 1), entrant(2e-7, 100e6, 2)}), 0U);
 }

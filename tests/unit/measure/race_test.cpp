@@ -126,6 +126,24 @@ TEST_F(RaceTest, NoTimeAtAll) {
   EXPECT_EQ(result.error().kind(), ErrorKind::kTimeout);
 }
 
+TEST_F(RaceTest, TimeForTheOriginalsLoadsAlone) {
+  std::vector<Entrant> all = entrants({0.02});
+  all[0].load_seconds = 1000;
+  const auto result = run(entrant("original", {}), all, Deadline::in(100));
+  ASSERT_TRUE(result.ok()) << result.error().full_message();
+  EXPECT_EQ(fates(*result), std::vector{RaceFate::kNotReached});
+  EXPECT_TRUE(result->cut);
+}
+
+TEST_F(RaceTest, TheOnlyContenderFailsToLoad) {
+  Entrant broken = entrant("broken", {});
+  broken.load = []() -> Result<Loaded> { return Error(ErrorKind::kVendor, "[vendor] cannot"); };
+  const auto result = run(entrant("original", {}), {broken});
+  ASSERT_TRUE(result.ok()) << result.error().full_message();
+  EXPECT_EQ(fates(*result), std::vector{RaceFate::kFailed});
+  EXPECT_GT(result->original_seconds, 0);
+}
+
 TEST_F(RaceTest, Cancelled) {
   const Entrant original = entrant("original", {});
   const std::vector<Entrant> all = entrants({0.02, 0.02});

@@ -41,7 +41,7 @@ TEST(OnnxSignature, UnknownRankAndScalars) {
 
 TEST(OnnxSignature, StringsAndSequencesAreRefusedClearly) {
   const auto strings = parsed(models::strings()).signature();
-  EXPECT_EQ(strings.error().kind(), ErrorKind::kUnsupported);
+  EXPECT_EQ(strings.error().kind(), ErrorKind::kBadInput);
   EXPECT_THAT(strings.error().message(), ::testing::HasSubstr("'x' to be a tensor of numbers, got string"));
   WireWriter graph;
   const WireWriter sequence = WireWriter().message(4, WireWriter());

@@ -69,6 +69,28 @@ TEST_F(Writer, WhatIsNoPackageIsKept) {
   EXPECT_EQ(read_file(root() / "file").value(), "precious");
 }
 
+TEST_F(Writer, AManifestThatIsNotOursMakesNoPackage) {
+  const fs::path app = root() / "app";
+  fs::create_directory(app);
+  ASSERT_TRUE(write_file(app / "index.html", "precious").ok());
+  for (const char* text : {R"({"name": "a web app", "start_url": "/"})", R"({"format": "chrome"})", R"({"format": 1})",
+                           "[]", "no JSON", ""}) {
+    ASSERT_TRUE(write_file(app / "manifest.json", text).ok());
+    EXPECT_EQ(PackageWriter::create(app).error().kind(), ErrorKind::kUsage) << text;
+  }
+  EXPECT_EQ(read_file(app / "index.html").value(), "precious");
+  const fs::path package = written();
+  fs::rename(package / "manifest.json", root() / "elsewhere.json");
+  fs::create_symlink(root() / "elsewhere.json", package / "manifest.json");
+  EXPECT_EQ(PackageWriter::create(package).error().kind(), ErrorKind::kUsage) << "a link is no manifest";
+}
+
+TEST_F(Writer, APackageOfAnyVersionIsReplaced) {
+  const fs::path package = written();
+  ASSERT_TRUE(write_file(package / "manifest.json", R"({"format": "speedster-package", "version": 99})").ok());
+  EXPECT_TRUE(PackageWriter::create(package).ok());
+}
+
 TEST_F(Writer, NoSpaceIsSaidBeforeAnyWork) {
   const auto writer = PackageWriter::create(root() / "p", std::uint64_t{1} << 60U);
   EXPECT_EQ(writer.error().kind(), ErrorKind::kNoSpace);

@@ -38,6 +38,17 @@ TEST(OnnxScan, FindsTheStructure) {
   EXPECT_FALSE(scan(folder, fixed).free_axes);
 }
 
+TEST(OnnxScan, TellsNoShapeFromAScalar) {
+  const Folder folder;
+  OnnxWriter m;
+  m.unranked_input("a", OnnxType::kFloat).input("b", OnnxType::kFloat, {});
+  m.unranked_output("c", OnnxType::kFloat).output("d", OnnxType::kFloat, {});
+  m.node("Neg", {"a"}, {"c"}).node("Neg", {"b"}, {"d"});
+  const OnnxScan found = scan(folder, m);
+  EXPECT_THAT(found.unranked, ElementsAre("a", "c"));
+  EXPECT_TRUE(found.free_axes);
+}
+
 TEST(OnnxScan, SortsNodes) {
   const Folder folder;
   OnnxWriter m;

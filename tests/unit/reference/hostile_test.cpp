@@ -98,6 +98,76 @@ TEST(Hostile, ShapesThatAskForTooMuch) {
   EXPECT_CODE(SP_SHAPE, (SingleNode{"ConstantOfShape", {longs({1}, {-1})}}.status()));
 }
 
+TEST(Hostile, EmptyResultsOfHugeExtents) {
+  const std::int64_t huge = std::int64_t{1} << 61;
+  const auto none = floats({0, 1}, {});
+  const auto refused = [](SingleNode node) {
+    const Status status = node.status();
+    EXPECT_TRUE(status.code == SP_MEMORY || status.code == SP_SHAPE) << node.op << ": " << status;
+  };
+  refused({"Tile", {none, longs({2}, {1, huge})}});
+  refused({"Tile", {tensor<std::uint8_t>({0, 1}, {}), longs({2}, {1, huge})}, {}, {OnnxType::kUInt8}});
+  refused({"Expand", {none, longs({2}, {0, huge})}});
+  refused({"ConstantOfShape", {longs({3}, {0, std::int64_t{1} << 40, std::int64_t{1} << 40})}});
+  refused({"Reshape", {none, longs({3}, {std::int64_t{1} << 40, 0, std::int64_t{1} << 40})}, {{"allowzero", 1}}});
+  // What fits and has no elements needs no working memory either, whatever its extents.
+  const std::int64_t large = std::int64_t{1} << 57;
+  for (const std::int64_t extent : {large, std::int64_t{1} << 36})
+    EXPECT_OK((SingleNode{"Tile", {none, longs({2}, {1, extent})}}.status())) << extent;
+  EXPECT_OK((SingleNode{"Pad", {none, longs({4}, {0, 0, 0, std::int64_t{1} << 40})}}.status()));
+  EXPECT_CODE(SP_INVALID, load(with_initializer({0, huge, 8}, "")));
+}
+
+TEST(Hostile, EmptyInputsOfHugeExtents) {
+  const std::int64_t large = std::int64_t{1} << 57;
+  const auto rows = floats({0, large}, {});
+  EXPECT_OK((SingleNode{"Gemm", {floats({0, 0}, {}), rows}}.status()));
+  EXPECT_OK((SingleNode{"MatMul", {floats({0, 0}, {}), rows}}.status()));
+  EXPECT_OK(
+      (SingleNode{"TopK", {rows, longs({1}, {5})}, {{"axis", 1}}, {OnnxType::kFloat, OnnxType::kInt64}}.status()));
+  EXPECT_CODE(SP_SHAPE, (SingleNode{"Abs", {floats({0, std::int64_t{1} << 40, std::int64_t{1} << 40}, {})}}.status()));
+  EXPECT_CODE(SP_SHAPE, (SingleNode{"Conv",
+                                    {floats({1, 4, 3, 3}, std::vector<float>(36)), floats({0, 4, 1, 1}, {})},
+                                    {{"group", std::int64_t{1} << 62}}}
+                             .status()));
+  EXPECT_CODE(SP_SHAPE, (SingleNode{"ConvTranspose",
+                                    {floats({1, 0, 3, 3}, {}), floats({0, std::int64_t{1} << 30, 1, 1}, {})},
+                                    {{"group", std::int64_t{1} << 40}}}
+                             .status()));
+}
+
+TEST(Hostile, AxesNamedTwice) {
+  const auto line = floats({10}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  EXPECT_CODE(SP_SHAPE,
+              (SingleNode{"Slice", {line, longs({2}, {9, 9}), longs({2}, {10, 10}), longs({2}, {0, 0})}}.status()));
+  EXPECT_CODE(SP_SHAPE,
+              (SingleNode{"Slice", {line, longs({2}, {9, 9}), longs({2}, {10, 10}), longs({2}, {0, -1})}}.status()));
+  EXPECT_CODE(SP_SHAPE, (SingleNode{"Slice",
+                                    {line},
+                                    {{"starts", Extents{9, 9}}, {"ends", Extents{10, 10}}, {"axes", Extents{0, 0}}},
+                                    {OnnxType::kFloat},
+                                    9}
+                             .status()));
+  EXPECT_CODE(SP_SHAPE, (SingleNode{"Pad", {line, longs({4}, {1, 1, 1, 1}), absent(), longs({2}, {0, -1})}}.status()));
+}
+
+TEST(Hostile, ResizeOfAnAxisWithoutElements) {
+  for (const char* mode : {"nearest", "linear"}) {
+    const Attributes attributes = {{"mode", mode}};
+    EXPECT_CODE(
+        SP_SHAPE,
+        (SingleNode{"Resize", {floats({1, 0}, {}), absent(), absent(), longs({2}, {1, 4})}, attributes}.status()))
+        << mode;
+    EXPECT_CODE(
+        SP_SHAPE,
+        (SingleNode{"Resize", {floats({0, 3}, {}), absent(), absent(), longs({2}, {2, 3})}, attributes}.status()))
+        << mode;
+    EXPECT_CODE(SP_SHAPE,
+                (SingleNode{"Resize", {floats({1, 0}, {}), absent(), floats({2}, {1, INFINITY})}, attributes}.status()))
+        << mode;
+  }
+}
+
 TEST(Hostile, AttributesOutOfRange) {
   const auto image = random_tensor({1, 2, 5, 5}, 1), kernel = random_tensor({2, 2, 3, 3}, 2);
   const std::int64_t huge = std::int64_t{1} << 62;

@@ -1,4 +1,4 @@
-// Writes the example report as JSON, table and HTML into a folder: to look at, and for the schema check.
+// Writes the example report as JSON, table and HTML into a folder: to look at.
 #include <iostream>
 
 #include "base/files.h"

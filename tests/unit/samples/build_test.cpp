@@ -172,7 +172,7 @@ TEST_F(BuildStore, ErrorsShowTheInputsAndTheLinesThatWriteThem) {
   save(named(NamedTensor{"pictures", floats({2, 3})}, ids()));
   expect_lines("pictures float32 2x3");
   save(named(NamedTensor{"images", counted<double>(DType::kFloat64, {2, 3})}, ids()));
-  expect_lines("x.astype(np.float32)");
+  expect_lines("images = images.astype(np.float32)");
   save(named(NamedTensor{"images", floats({2, 4})}, ids()));
   expect_lines("1x4");
   save(named(NamedTensor{"images", floats({2, 3, 1, 1})}, ids()));

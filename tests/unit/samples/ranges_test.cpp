@@ -27,6 +27,14 @@ TEST_F(Ranges, AsTheSamplesHaveThem) {
   EXPECT_FALSE(seen.outputs[0].axes[1].max.has_value());
 }
 
+TEST(SpreadOver, TakesFromTheWholeListAndNothingTwice) {
+  EXPECT_EQ(spread_over({5, 6, 7, 8, 9, 10, 11, 12, 13, 14}, 16),
+            (std::vector<std::size_t>{5, 6, 7, 8, 9, 10, 11, 12, 13, 14}));
+  EXPECT_EQ(spread_over({0, 1, 2, 3, 4, 5, 6, 7}, 4), (std::vector<std::size_t>{0, 2, 4, 6}));
+  EXPECT_EQ(spread_over({0, 1, 2, 3, 4}, 3), (std::vector<std::size_t>{0, 1, 3}));
+  EXPECT_TRUE(spread_over({}, 3).empty());
+}
+
 TEST_F(Ranges, DeclaredRangesAreKeptAndWidened) {
   Signature signature{{spec("x", DType::kFloat32, {dynamic("batch"), dynamic("width")})}, {}};
   signature.inputs[0].axes[1] = {-1, "width", 2, 3, 5};

@@ -69,6 +69,14 @@ std::string content(const ZipReader& reader, std::size_t i) {
   return read.ok() ? text : read.error().message();
 }
 
+TEST_F(Zip, DevicesAreWrittenIntoAndStay) {
+  ZipWriter writer;
+  ASSERT_TRUE(writer.open("/dev/null").ok());
+  ASSERT_TRUE(writer.add("a", "header", {}).ok());
+  EXPECT_TRUE(writer.finish().ok());
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
 TEST_F(Zip, StoredMembers) {
   const std::string zip = written({{"a", "first"}, {"größe", std::string(3000000, 'x')}, {"empty", ""}});
   const auto reader = open(zip);

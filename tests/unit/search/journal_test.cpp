@@ -36,6 +36,20 @@ TEST_F(JournalTest, RemembersTheLastOfEachKindAndSubject) {
   EXPECT_FALSE(open("other").find("checked", "a").has_value());
 }
 
+TEST_F(JournalTest, ThoseOpenedLongestAgoGo) {
+  for (std::size_t i = 0; i <= Journal::kMostKept; ++i) {
+    Journal journal = open("key" + std::to_string(i));
+    ASSERT_TRUE(journal.record("checked", "a", i).ok());
+    fs::last_write_time(journal.directory(), fs::file_time_type::clock::now() - std::chrono::hours(1000 - i));
+  }
+  EXPECT_FALSE(fs::exists(folder_->path() / "key0"));
+  EXPECT_TRUE(fs::exists(folder_->path() / "key1"));
+  open("key1");
+  open("new");
+  EXPECT_TRUE(fs::exists(folder_->path() / "key1"));
+  EXPECT_FALSE(fs::exists(folder_->path() / "key2"));
+}
+
 TEST_F(JournalTest, ALineThatACrashCutOffIsPassedOver) {
   Journal journal = open();
   ASSERT_TRUE(journal.record("checked", "a", 1).ok());

@@ -109,6 +109,15 @@ TEST_F(Safetensors, WriterTakesPiecesAndLeavesNothingUnfinished) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_->path()), {}), 1);
 }
 
+TEST_F(Safetensors, DevicesAreWrittenIntoAndStay) {
+  const std::vector<std::int32_t> values = {1, 2, 3};
+  auto writer = SafetensorsWriter::create("/dev/null", {{"a", DType::kInt32, {3}}});
+  ASSERT_TRUE(writer.ok()) << writer.error().full_message();
+  ASSERT_TRUE(writer->append(std::as_bytes(std::span(values))).ok());
+  EXPECT_TRUE(writer->finish().ok());
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
 TEST_F(Safetensors, WriterRefusesWhatTheFormatCannotHold) {
   EXPECT_EQ(SafetensorsWriter::create(file_, {{"a", DType::kComplex64, {1}}}).error().kind(), ErrorKind::kUnsupported);
   EXPECT_EQ(SafetensorsWriter::create(file_, {{"a", DType::kInt8, {1}}, {"a", DType::kInt8, {1}}}).error().kind(),

@@ -1,5 +1,10 @@
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -52,6 +57,45 @@ TEST(Process, AMissingProgramIsNotFound) {
   const Result<ProcessResult> result = run_process({"/nowhere/program"}, {}, {});
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind(), ErrorKind::kNotFound);
+}
+
+/// Waits for a process that lost its parent to us, and returns the signal that ended it.
+int signal_of_orphan(pid_t orphan) {
+  int status = 0;
+  while (::waitpid(orphan, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+TEST(Process, WhatItLeavesRunningIsEnded) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  std::string left;
+  const Result<ProcessResult> result =
+      shell("sleep 60 >/dev/null 2>&1 & echo $!", {}, [&](std::string_view line) { left = line; });
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->exit_code, 0);
+  EXPECT_EQ(signal_of_orphan(std::stoi(left)), SIGKILL);
+}
+
+TEST(Process, DiesWithWhoStartedIt) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const pid_t starter = ::fork();
+  if (starter == 0) {
+    (void)shell("echo $$; exec sleep 60", {}, [&](std::string_view line) {
+      const int program = std::stoi(std::string(line));
+      (void)!::write(ends[1], &program, sizeof(program));
+    });
+    ::_exit(0);
+  }
+  int program = 0;
+  ASSERT_EQ(::read(ends[0], &program, sizeof(program)), static_cast<ssize_t>(sizeof(program)));
+  ::kill(starter, SIGKILL);
+  EXPECT_EQ(signal_of_orphan(starter), SIGKILL);
+  EXPECT_EQ(signal_of_orphan(program), SIGKILL);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(Process, CancelEndsTheWholeGroup) {

@@ -1,9 +1,10 @@
+#include "base/student.h"
+
 #include <cmath>
+#include <initializer_list>
 #include <numbers>
 
-#include "measure/statistics.h"
-
-namespace speedster::measure {
+namespace speedster {
 namespace {
 
 double log_gamma(double x) {
@@ -64,4 +65,4 @@ double student_quantile(double p, double df) {
   return high;
 }
 
-}  // namespace speedster::measure
+}  // namespace speedster

@@ -1,0 +1,20 @@
+/// What the race and the confirmation share: candidates as the measuring procedure sees them.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "measure/race.h"
+#include "search/session.h"
+#include "search/timing.h"
+
+namespace speedster::search {
+
+TimingContext timing_of(const Session& session);
+/// `purpose` names the children's folders.
+measure::Entrant entrant_of(const Session& session, const Candidate& candidate, const std::string& purpose);
+/// As many children are alive at once as fit into the memory that is free, each as large as the largest that was seen.
+measure::Policy policy_of(const Session& session, const std::vector<Candidate>& candidates);
+/// Names a set of entrants in the journal, whatever their order.
+std::string subject_of(const std::string& kind, const Candidate& original, const std::vector<std::string>& digests);
+
+}  // namespace speedster::search

@@ -1,0 +1,211 @@
+/// The confirmation of the finalists in fresh processes, their tails and their fates.
+#include <algorithm>
+
+#include "measure/choice.h"
+#include "measure/statistics.h"
+#include "samples/batch.h"
+#include "search/contest.h"
+#include "search/entrants.h"
+#include "search/rows.h"
+
+namespace speedster::search {
+namespace {
+
+// A tail of 300 calls is measured only where it takes at most this long for one candidate.
+constexpr double kTailSeconds = 8;
+constexpr int kTailCalls = 300;
+
+/// Latency, speed-up, percentiles, throughput, memory and load time of a confirmed candidate.
+void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate& candidate, double batch) {
+  CandidateRow& out = candidate.row;
+  if (row.loads.empty()) return;
+  out.latency_median = Figure{row.latency.value, row.latency.low, row.latency.high};
+  out.speedup = Figure{row.speedup.value, row.speedup.low, row.speedup.high};
+  if (!row.calls.empty()) {
+    const double scale = row.latency.value / measure::median(row.calls);
+    out.latency_p90 = scale * measure::percentile(row.calls, 0.90);
+    if (const auto interval = measure::percentile_interval(row.calls, 0.90))
+      out.latency_p90_interval = {scale * interval->low, scale * interval->high};
+  }
+  const double per_second = batch * session.request->concurrency;
+  if (row.latency.value > 0 && row.latency.low > 0)
+    out.throughput =
+        Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
+  if (!row.load_seconds.empty()) out.load_seconds = measure::median(row.load_seconds);
+  out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
+}
+
+/// Timings that are recalled come without the children that had a peak.
+Result<void> remember_peak(Session& session, Candidate& candidate) {
+  if (candidate.notes->peak_memory > 0)
+    return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
+  if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
+    candidate.notes->peak_memory = known->get<std::uint64_t>();
+  return {};
+}
+
+double batch_size(const Session& session) {
+  const auto axes = samples::batch_axes(session.signature, session.request->shapes);
+  if (!axes.ok()) return 1;
+  for (const samples::BatchAxis& axis : *axes)
+    if (axis.axis) return static_cast<double>(axis.size);
+  return 1;
+}
+
+/// p99 of a closed loop of single calls, where it does not take too long.
+Result<void> add_tail(Session& session, Candidate& candidate) {
+  if (!candidate.row.latency_median || candidate.row.latency_median->value * kTailCalls > kTailSeconds ||
+      session.stopping())
+    return {};
+  std::vector<double> calls;
+  if (const auto known = session.journal->find("tail", candidate.digest)) {
+    calls = known->get<std::vector<double>>();
+  } else {
+    const TimingContext context = timing_of(session);
+    SPEEDSTER_ASSIGN(ServedPackage child,
+                     ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"), session.deadline,
+                                          session.cancel));
+    child.watch_memory(false);
+    SPEEDSTER_ASSIGN(
+        calls, child.tail(kTailCalls, session.request->concurrency, context.samples, session.deadline, session.cancel));
+    SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
+  }
+  // The calls were timed at another moment than the median that is printed: they give the tail's shape.
+  const double scale = candidate.row.latency_median->value / measure::median(calls);
+  candidate.row.latency_p90 = scale * measure::percentile(calls, 0.90);
+  if (const auto interval = measure::percentile_interval(calls, 0.90))
+    candidate.row.latency_p90_interval = {scale * interval->low, scale * interval->high};
+  if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = scale * *p99;
+  if (const auto interval = measure::percentile_interval(calls, 0.99))
+    candidate.row.latency_p99_interval = {scale * interval->low, scale * interval->high};
+  return {};
+}
+
+/// A tail that fails is no reason to lose the winner: its percentiles stay a dash.
+void try_tail(Session& session, Candidate& candidate) {
+  const auto added = add_tail(session, candidate);
+  if (!added.ok() && !session.stopping()) session.log.warning(added.error().full_message());
+}
+
+/// Sets the fates of the finalists by the confirmation's verdicts.
+void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
+  const std::string answer = contest.confirmation->rows.back().verdict == "winner" ? "original" : "winner";
+  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
+    Candidate& candidate = candidates[contest.finalists[i]];
+    CandidateRow& row = candidate.row;
+    const measure::ConfirmRow& confirmed = contest.confirmation->rows[i];
+    if (confirmed.verdict == "failed") {
+      retire(candidate, CandidateFate::kFailed, confirmed.error ? confirmed.error->full_message() : "not confirmed");
+      continue;
+    }
+    if (confirmed.loads.empty()) {
+      retire(candidate, CandidateFate::kNotTried, "time: the budget had no room to confirm it");
+      continue;
+    }
+    const bool faster = row.speedup && row.speedup->low.value_or(0) > 1;
+    const std::string times = row.speedup ? short_number(row.speedup->value) + " times the original's speed" : "";
+    if (confirmed.verdict == "winner") {
+      row.fate = CandidateFate::kWinner;
+      // Two loads may be enough for the choice and too few for a narrow interval.
+      if (!faster) contest.confirmation->undecided = true;
+      row.reason = times + (!faster                           ? ", with few loads: the printed interval reaches below 1"
+                            : contest.confirmation->undecided ? "; not separated from others"
+                                                              : "");
+    } else if (!faster) {
+      const bool looks_faster = row.speedup && row.speedup->value > 1;
+      row.fate = looks_faster ? CandidateFate::kUndecided : CandidateFate::kSlowerThanOriginal;
+      row.reason = times + "; not faster with confidence";
+    } else if (confirmed.verdict == "equivalent") {
+      row.fate = CandidateFate::kEquivalent;
+      row.reason = times + "; equivalent to the " + answer + ", which is safer";
+    } else if (confirmed.verdict == "slower") {
+      row.fate = CandidateFate::kSlower;
+      row.reason = times + "; slower than the winner";
+    } else {
+      row.fate = CandidateFate::kUndecided;
+      row.reason = times + "; not separated from the winner";
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, Contest& contest) {
+  const measure::Policy policy = policy_of(session, candidates);
+  Candidate& baseline = contest.baseline_is_defaults ? defaults : original;
+  std::vector<std::size_t> all = contest.finalists;
+  if (contest.priced) all.push_back(*contest.priced);
+  std::vector<measure::Entrant> entrants;
+  std::vector<std::string> digests;
+  SPEEDSTER_TRY(remember_peak(session, baseline));
+  for (const std::size_t index : all) {
+    SPEEDSTER_TRY(remember_peak(session, candidates[index]));
+    entrants.push_back(entrant_of(session, candidates[index], "confirm"));
+    entrants.back().may_win = !contest.priced || index != *contest.priced;
+    digests.push_back(candidates[index].digest);
+  }
+  // Who may not win is judged otherwise: with a budget it is another question.
+  const std::string kind = contest.priced ? "confirm beside " + candidates[*contest.priced].digest : "confirm";
+  const std::string subject = subject_of(kind, baseline, digests);
+  const auto not_confirmed = [&]() -> Result<void> {
+    for (const std::size_t index : contest.finalists)
+      retire(candidates[index], CandidateFate::kNotTried,
+             session.cancel.cancelled() ? "cancelled before it was confirmed"
+                                        : "time: the budget had no room to confirm it");
+    return {};
+  };
+  if (const auto known = session.journal->find("confirm", subject))
+    contest.confirmation = confirmation_from_json(*known);
+  if (!contest.confirmation) {
+    if (session.stopping()) return not_confirmed();
+    auto told = now_seconds();
+    auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
+                                      machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
+                                      [&](const measure::Confirmation&) {
+                                        if (now_seconds() - told < 0.5) return;
+                                        told = now_seconds();
+                                        session.tell();
+                                      });
+    if (!confirmed.ok()) {
+      const bool no_room = session.deadline.limited() && confirmed.error().kind() == ErrorKind::kTimeout;
+      if (session.stopping() || no_room) return not_confirmed();
+      return std::move(confirmed).error();
+    }
+    contest.confirmation = *std::move(confirmed);
+    // What the end of the time or an interruption cut short, or who failed this once, is not the last word.
+    const bool failed = std::ranges::any_of(contest.confirmation->rows,
+                                            [](const measure::ConfirmRow& row) { return row.verdict == "failed"; });
+    if (!contest.confirmation->cut && !failed)
+      SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*contest.confirmation)));
+  }
+  // The journal may have them in another order.
+  std::vector<measure::ConfirmRow> rows;
+  for (const std::string& digest : digests)
+    for (const measure::ConfirmRow& row : contest.confirmation->rows)
+      if (row.name == digest) rows.push_back(row);
+  rows.push_back(contest.confirmation->rows.back());
+  if (rows.size() != all.size() + 1)
+    return Error(ErrorKind::kInternal,
+                 "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
+  contest.confirmation->rows = std::move(rows);
+
+  SPEEDSTER_TRY(remember_peak(session, baseline));
+  for (const std::size_t index : all) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
+  const double batch = batch_size(session);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
+  fill_row(session, contest.confirmation->rows.back(), baseline, batch);
+  baseline.row.speedup = Figure{1, 1.0, 1.0};
+  declare_fates(candidates, contest);
+  for (const std::size_t index : contest.finalists)
+    if (candidates[index].row.fate == CandidateFate::kWinner) {
+      session.progress.best = candidates[index].recipe.name;
+      session.progress.best_speedup = candidates[index].row.speedup ? candidates[index].row.speedup->value : 0;
+      try_tail(session, candidates[index]);
+    }
+  try_tail(session, baseline);
+  return {};
+}
+
+}  // namespace speedster::search
