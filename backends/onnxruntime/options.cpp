@@ -19,7 +19,8 @@ const plugin::OptionTable& option_table() {
     const unsigned session = plugin::kLoad | plugin::kCompile;
     specs.insert(
         specs.end(),
-        {{"library", OptionType::kString, plugin::kOpen, "", "absolute path of libonnxruntime.so.*"},
+        {plugin::caller_only(
+             {"library", OptionType::kString, plugin::kOpen, "", "absolute path of libonnxruntime.so.*"}),
          {"optimization",
           OptionType::kEnum,
           session,
@@ -33,7 +34,8 @@ const plugin::OptionTable& option_table() {
          {"mem_pattern", OptionType::kBool, plugin::kLoad, "1", "memory is planned ahead for repeated shapes"},
          {"inspect", OptionType::kBool, plugin::kLoad, "1",
           "profile the first execution, so that stats can say which precision ran"},
-         {"scratch", OptionType::kString, plugin::kLoad, "", "folder for temporary files; default TMPDIR or /tmp"},
+         plugin::caller_only(
+             {"scratch", OptionType::kString, plugin::kLoad, "", "folder for temporary files; default TMPDIR or /tmp"}),
          {"optimized", OptionType::kBool, plugin::kCompile, "0",
           "write the graph as optimized at level 'optimization' (extended at most: 'all' is one machine's)"}});
     return specs;
