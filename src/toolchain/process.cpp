@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 
 #include "base/files.h"
+#include "base/process.h"
 #include "base/text.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX asks the program to declare it
@@ -20,14 +19,6 @@ namespace speedster::toolchain {
 namespace {
 
 constexpr std::size_t kTailBytes = 4096;
-
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  result.reserve(texts.size() + 1);
-  for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
-  result.push_back(nullptr);
-  return result;
-}
 
 /// Cuts a stream into lines and keeps its tail.
 class LineReader {
@@ -54,73 +45,6 @@ class LineReader {
   std::string partial_, tail_;
 };
 
-/// Starts a program in a group of its own, with `output` as stdout and stderr. It ends with the thread that started it,
-/// however that ends. Returns its process.
-Result<pid_t> start(const std::vector<std::string>& argv, const std::vector<std::string>& environment, int output) {
-  const std::vector<char*> arguments = pointers(argv), variables = pointers(environment);
-  std::array<int, 2> ends{-1, -1};
-  const UniqueFd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (input.get() < 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return errno_error(errno, "toolchain", "a pipe", argv.front());
-  const UniqueFd failure(ends[0]);
-  UniqueFd tell(ends[1]);
-  const pid_t parent = ::getpid(), child = ::fork();
-  if (child < 0) return errno_error(errno, "toolchain", "a program that starts", argv.front());
-  if (child == 0) {  // nothing but calls that a signal handler may make
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (::dup2(input.get(), STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
-        ::dup2(output, STDERR_FILENO) >= 0)
-      ::execve(argv.front().c_str(), arguments.data(), variables.data());
-    const int error = errno;
-    (void)!::write(tell.get(), &error, sizeof(error));
-    ::_exit(127);
-  }
-  tell.reset();
-  int error = 0;
-  ssize_t got = 0;
-  while ((got = ::read(failure.get(), &error, sizeof(error))) < 0 && errno == EINTR) {
-  }
-  if (got != sizeof(error)) return child;
-  ::waitpid(child, nullptr, 0);
-  return errno_error(error, "toolchain", "a program that starts", argv.front());
-}
-
-/// Ends the group of a program and reaps it, unless that is done.
-class Group {
- public:
-  explicit Group(pid_t leader) : leader_(leader) {}
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
-  ~Group() {
-    kill();
-    wait();
-  }
-  void kill() const {
-    if (leader_ > 0) ::kill(-leader_, SIGKILL);
-  }
-  /// The leader's exit code. What it left running is killed while its number is still its own.
-  int wait() {
-    if (leader_ <= 0) return 0;
-    siginfo_t seen{};
-    while (::waitid(P_PID, static_cast<id_t>(leader_), &seen, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
-    }
-    kill();
-    int status = 0;
-    while (::waitpid(leader_, &status, 0) < 0 && errno == EINTR) {
-    }
-    leader_ = 0;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  }
-
- private:
-  pid_t leader_;
-};
-
 }  // namespace
 
 Result<ProcessResult> run_process(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
@@ -129,8 +53,7 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error(errno, "toolchain", "a pipe", argv.front());
   UniqueFd out(ends[0]);
   UniqueFd in(ends[1]);
-  SPEEDSTER_ASSIGN(const pid_t pid, start(argv, environment, in.get()));
-  Group group(pid);
+  SPEEDSTER_ASSIGN(ProcessGroup group, ProcessGroup::start(argv, environment, in.get(), "toolchain"));
   in.reset();
 
   LineReader reader(line);
@@ -149,7 +72,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
     reader.add({reinterpret_cast<const char*>(buffer.data()), *got});
   }
   reader.flush();
-  const int code = group.wait();
+  const int status = group.wait();
+  const int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   if (cancelled) return Error(ErrorKind::kCancelled, "[toolchain] cancelled while " + argv.front() + " ran");
   return ProcessResult{code, reader.tail()};
 }
