@@ -1,8 +1,5 @@
-#include <fcntl.h>
 #include <onnx-ml.pb.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <optional>
 
 #include "base/files.h"
@@ -18,24 +15,18 @@ using ::onnx::TensorProto;
 constexpr std::uint64_t kProtobufLimit = 2'000'000'000;  // of a message, with room for the graph
 constexpr std::uint64_t kAlignment = 4096;               // of external tensors, so that runtimes can map them
 
-/// A file that appears under its name only when everything is in it.
-class AtomicFile {
+/// An OutputFile that gathers small pieces and counts what it was given.
+class BufferedFile {
  public:
-  static Result<AtomicFile> create(const std::filesystem::path& path) {
-    AtomicFile file(path);
-    file.fd_ = UniqueFd(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file.fd_.valid()) return errno_error(errno, "onnx", "a writable file", path);
-    return file;
-  }
-  AtomicFile(AtomicFile&&) noexcept = default;
-  ~AtomicFile() {
-    if (fd_.valid()) ::unlink(temporary_.c_str());
+  static Result<BufferedFile> create(const std::filesystem::path& path) {
+    SPEEDSTER_ASSIGN(OutputFile file, OutputFile::create(path, "onnx"));
+    return BufferedFile(std::move(file));
   }
 
   Result<void> append(std::span<const std::byte> bytes) {
     if (buffer_.size() + bytes.size() > kBuffer) SPEEDSTER_TRY(flush());
     written_ += bytes.size();
-    if (bytes.size() >= kBuffer) return write_all(fd_.get(), bytes, path_);
+    if (bytes.size() >= kBuffer) return file_.write(bytes);
     buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   }
@@ -44,28 +35,20 @@ class AtomicFile {
 
   Result<void> complete() {
     SPEEDSTER_TRY(flush());
-    if (::fsync(fd_.get()) != 0) return errno_error(errno, "onnx", "a writable file", path_);
-    return {};
+    return file_.sync();
   }
-  Result<void> publish() {
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-      return errno_error(errno, "onnx", "a replaceable file", path_);
-    fd_.reset();
-    return {};
-  }
+  Result<void> publish() { return file_.finish(); }
 
  private:
   static constexpr std::size_t kBuffer = std::size_t{256} << 10U;
-  explicit AtomicFile(const std::filesystem::path& path)
-      : path_(path), temporary_(path.string() + ".tmp." + std::to_string(::getpid())) {}
+  explicit BufferedFile(OutputFile file) : file_(std::move(file)) {}
   Result<void> flush() {
-    const Result<void> written = write_all(fd_.get(), std::as_bytes(std::span(buffer_)), path_);
+    const Result<void> written = file_.write(std::as_bytes(std::span(buffer_)));
     buffer_.clear();
     return written;
   }
 
-  std::filesystem::path path_, temporary_;
-  UniqueFd fd_;
+  OutputFile file_;
   std::string buffer_;
   std::uint64_t written_ = 0;
 };
@@ -87,7 +70,7 @@ std::string header(std::uint64_t field, std::uint64_t length) {
 /// its nodes and its initializers. Tensors in nodes (Constant) are held one node at a time.
 class InlineWriter {
  public:
-  InlineWriter(const ::onnx::ModelProto& model, const Storage& storage, AtomicFile& file)
+  InlineWriter(const ::onnx::ModelProto& model, const Storage& storage, BufferedFile& file)
       : model_(model), storage_(storage), file_(file) {}
 
   Result<void> run() {
@@ -172,12 +155,12 @@ class InlineWriter {
 
   const ::onnx::ModelProto& model_;
   const Storage& storage_;
-  AtomicFile& file_;
+  BufferedFile& file_;
 };
 
 /// Moves every tensor of 1 KiB and more into the data file and leaves a reference in the proto.
 Result<void> write_external(::onnx::ModelProto& model, const Storage& storage, const std::string& name,
-                            AtomicFile& file) {
+                            BufferedFile& file) {
   std::optional<Error> failure;
   const auto move_out = [&](TensorProto& tensor) -> Result<void> {
     if (tensor.data_type() == TensorProto::STRING) return {};
@@ -209,7 +192,7 @@ Result<void> write_external(::onnx::ModelProto& model, const Storage& storage, c
 }  // namespace
 
 Result<void> OnnxModel::save(const std::filesystem::path& path, std::uint64_t inline_limit) const {
-  SPEEDSTER_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  SPEEDSTER_ASSIGN(BufferedFile file, BufferedFile::create(path));
   if (weight_bytes() <= std::min(inline_limit, kProtobufLimit)) {
     SPEEDSTER_TRY(InlineWriter(proto(), state_->storage, file).run());
     SPEEDSTER_TRY(file.complete());
@@ -217,7 +200,7 @@ Result<void> OnnxModel::save(const std::filesystem::path& path, std::uint64_t in
   }
   std::filesystem::path data_path = path;
   data_path += ".data";
-  SPEEDSTER_ASSIGN(AtomicFile data, AtomicFile::create(data_path));
+  SPEEDSTER_ASSIGN(BufferedFile data, BufferedFile::create(data_path));
   ::onnx::ModelProto model = proto();
   SPEEDSTER_TRY(write_external(model, state_->storage, data_path.filename().string(), data));
   SPEEDSTER_TRY(file.append(model.SerializeAsString()));
