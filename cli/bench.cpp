@@ -25,19 +25,17 @@ Json interval_json(const measure::Interval& interval) {
   return {{"median", interval.value}, {"low", interval.low}, {"high", interval.high}};
 }
 
-Json side_json(const search::BenchSide& side, const measure::Interval& seconds, const std::vector<double>& calls) {
-  // Blocks give the figure, single calls the shape of its tail.
-  const double scale = calls.empty() ? 1 : seconds.value / measure::median(calls);
-  Json json = {
-      {"path", side.path},
-      {"kind", side.package ? "package" : "model"},
-      {"seconds", interval_json(seconds)},
-      {"p90_seconds", calls.empty() ? Json(nullptr) : json_from_number(scale * measure::percentile(calls, 0.90))},
-      {"p99_seconds", nullptr},
-      {"load_seconds", side.load_seconds},
-      {"peak_memory_bytes", side.peak_memory},
-      {"learner", side.info}};
-  if (const auto p99 = measure::p99(calls)) json["p99_seconds"] = scale * *p99;
+Json side_json(const search::BenchSide& side, const measure::Interval& seconds, const std::vector<double>& timed) {
+  const std::vector<double> calls = measure::rescaled(timed, seconds.value);
+  Json json = {{"path", side.path},
+               {"kind", side.package ? "package" : "model"},
+               {"seconds", interval_json(seconds)},
+               {"p90_seconds", calls.empty() ? Json(nullptr) : json_from_number(measure::percentile(calls, 0.90))},
+               {"p99_seconds", nullptr},
+               {"load_seconds", side.load_seconds},
+               {"peak_memory_bytes", side.peak_memory},
+               {"learner", side.info}};
+  if (const auto p99 = measure::p99(calls)) json["p99_seconds"] = *p99;
   return json;
 }
 

@@ -10,12 +10,7 @@ using plugin::OptionType;
 const plugin::OptionTable& option_table() {
   static const plugin::OptionTable table(kWho, [] {
     // The CPU provider computes in the model's own types; there is no lower inference precision to ask for.
-    std::vector<plugin::OptionSpec> specs = plugin::common_load_options({"fp32"});
-    for (plugin::OptionSpec& spec : specs) {
-      if (spec.key != "threads") continue;
-      spec.help = "threads of one execution; 0: the vendor's own number";
-      spec.min = 0;
-    }
+    std::vector<plugin::OptionSpec> specs = plugin::common_load_options({"fp32"}, /*own_threads=*/true);
     const unsigned session = plugin::kLoad | plugin::kCompile;
     specs.insert(
         specs.end(),

@@ -214,10 +214,12 @@ class OptionTable {
   std::vector<OptionSpec> specs_;
 };
 
-/// What every plug-in accepts at load: threads, precision (only those it has), contexts.
-inline std::vector<OptionSpec> common_load_options(std::vector<std::string> precisions) {
+/// What every plug-in accepts at load: threads, precision (only those it has), contexts. `own_threads`: 0 threads stand
+/// for the vendor's own number.
+inline std::vector<OptionSpec> common_load_options(std::vector<std::string> precisions, bool own_threads = false) {
+  const char* help = own_threads ? "threads of one execution; 0: the vendor's own number" : "threads of one execution";
   return {
-      {"threads", OptionType::kInt, kLoad, "1", "threads of one execution", false, {}, 1, 4096},
+      {"threads", OptionType::kInt, kLoad, "1", help, false, {}, own_threads ? 0.0 : 1.0, 4096},
       {"precision", OptionType::kEnum, kLoad, "fp32", "inference precision of floating-point nodes", true,
        std::move(precisions)},
       {"contexts", OptionType::kInt, kLoad, "1", "callers to provide for", false, {}, 1, 65536},

@@ -6,6 +6,7 @@
 #include "learner/export_script.h"
 #include "learner/vendor_session.h"
 #include "learner/verify.h"
+#include "package/payload.h"
 #include "package/writer.h"
 
 namespace speedster::learner {
@@ -47,13 +48,12 @@ std::string requirement(const package::Variant& variant) {
   return variant.backend + bounds;
 }
 
-/// Where a file of a payload lies as seen from the payload.
-Result<std::string> place_beside(const package::Variant& variant, const std::string& file) {
-  const fs::path place = fs::path(file).lexically_relative(fs::path(variant.payload).parent_path());
-  if (place.empty() || *place.begin() == ".." || place == kSession)
+Result<std::string> place_of(const package::Variant& variant, const std::string& file) {
+  const std::optional<std::string> place = package::beside_payload(variant, file);
+  if (!place || *place == kSession)
     return expected(ErrorKind::kUnsupported, "the files of \"" + variant.name + "\" beside " + variant.payload +
                                                  " or below, none of them " + kSession + ", got \"" + file + "\"");
-  return place.generic_string();
+  return *place;
 }
 
 /// The payload with its files where they lie beside it, as a model names them so, and session.json.
@@ -72,7 +72,7 @@ Result<void> write_model(const fs::path& package, const package::EntryPoint& ent
   auto note = [&](const std::string& name) { report.files.push_back(folder.filename().string() + "/" + name); };
   for (const std::string& file : variant.files) {
     SPEEDSTER_ASSIGN(const fs::path from, inside(package, file, "export"));
-    SPEEDSTER_ASSIGN(const std::string name, place_beside(variant, file));
+    SPEEDSTER_ASSIGN(const std::string name, place_of(variant, file));
     SPEEDSTER_TRY(make_directories((folder / name).parent_path()));
     SPEEDSTER_TRY(speedster::copy_file(from, folder / name));
     note(name);

@@ -96,6 +96,12 @@ Interval seconds_interval(std::span<const double> logs, Variance single_expected
 
 double median(std::vector<double> values) { return percentile(std::move(values), 0.5); }
 
+std::vector<double> rescaled(std::vector<double> calls, double median) {
+  const double scale = calls.empty() ? 1 : median / measure::median(calls);
+  for (double& call : calls) call *= scale;
+  return calls;
+}
+
 double percentile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::ranges::sort(values);

@@ -51,6 +51,8 @@ Interval seconds_interval(std::span<const double> logs, Variance single_expected
 double median(std::vector<double> values);
 /// Percentile `share` (0 to 1) with linear interpolation between order statistics; `values` need no order.
 double percentile(std::vector<double> values, double share);
+/// Calls that were timed at another moment than the median that is printed, on its scale: they give the tail's shape.
+std::vector<double> rescaled(std::vector<double> calls, double median);
 /// The percentile and a distribution-free interval between two order statistics (David & Nagaraja, "Order Statistics",
 /// 7.1: the binomial distribution says how many values lie below). Nothing where there are too few values for
 /// `confidence`.

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
+#include "package/payload.h"
 #include "package/samples.h"
 #include "package/writer.h"
 #include "tensor/copy.h"
@@ -24,13 +25,6 @@ Json figure(const std::optional<Figure>& value) {
   return json;
 }
 
-/// Where a file lies beside the payload; a model names its external data so.
-std::string beside(const std::string& payload, const std::string& file) {
-  const fs::path relative = fs::path(file).lexically_relative(fs::path(payload).parent_path());
-  const bool inside = !relative.empty() && *relative.begin() != "..";
-  return (inside ? relative : fs::path(file).filename()).generic_string();
-}
-
 /// Adds the payloads of candidates' drafts; files of the same bytes are stored once.
 class Payloads {
  public:
@@ -41,19 +35,21 @@ class Payloads {
     SPEEDSTER_ASSIGN(const package::LoadedManifest draft, package::read_manifest(candidate.package));
     package::Variant variant = candidate.variant;
     // Payloads refer to their neighbours by name (external data), so a set of files keeps its own folder.
-    const std::string payload = variant.payload;
+    const auto beside = [&candidate](const std::string& file) {
+      return package::beside_payload(candidate.variant, file).value_or(fs::path(file).filename().string());
+    };
     Sha256 digest;
     for (const std::string& file : variant.files) {
       const auto record = draft.manifest.files.find(file);
       if (record == draft.manifest.files.end())
         return Error(ErrorKind::kInternal, "[save] expected " + file + " in the draft of " + candidate.recipe.name);
-      digest.field(beside(payload, file)).field(record->second.sha256);
+      digest.field(beside(file)).field(record->second.sha256);
     }
     const std::string folder = "payloads/" + digest.hex().substr(0, 16);
     std::vector<std::string> files;
     for (const std::string& file : variant.files) {
-      const std::string place = folder + "/" + beside(payload, file);
-      if (file == payload) variant.payload = place;
+      const std::string place = folder + "/" + beside(file);
+      if (file == candidate.variant.payload) variant.payload = place;
       files.push_back(place);
       if (!stored_.insert(place).second) continue;
       SPEEDSTER_ASSIGN(const fs::path source, inside(candidate.package, file, kWho));

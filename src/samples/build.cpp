@@ -47,7 +47,6 @@ class Builder {
     for (const Part& part : input.parts) {
       SPEEDSTER_ASSIGN(const std::unique_ptr<Stream> elements, open(part, input.spec, k));
       for (const std::size_t end = sample + part.samples; sample < end; ++sample) {
-        SPEEDSTER_TRY(may_go_on());
         const auto take = [&](std::span<const std::byte> bytes) -> Result<void> {
           if (non_finite_.empty() && has_non_finite(dtype, bytes))
             non_finite_ = input.spec.name + ", sample " + std::to_string(sample);
@@ -144,6 +143,7 @@ class Builder {
     const auto rows = static_cast<std::size_t>(shape[input.stacked_axis]);
     const auto outer = static_cast<std::size_t>(element_count(shape.first(input.stacked_axis)).value_or(0));
     const std::size_t inner = byte_count(shape.subspan(static_cast<std::size_t>(axis) + 1), input.spec.dtype);
+    SPEEDSTER_TRY(may_go_on());
     std::vector<std::byte> read(outer * rows * inner), stacked(read.size());
     SPEEDSTER_TRY(from.read(read));
     for (std::size_t r = 0; r < rows; ++r)

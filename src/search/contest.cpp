@@ -159,6 +159,18 @@ void straight_to_finals(Contest& contest, std::vector<Candidate>& candidates, co
         "all its optimizations";
 }
 
+/// What a race tells of the original's two settings.
+void note_originals(const measure::RaceResult& race, Candidate& original, Candidate& defaults, Contest& contest) {
+  if (race.original_seconds > 0) {
+    original.row.race_latency = race.original_seconds;
+    original.row.load_seconds = race.original_load_seconds;
+  }
+  const auto* row = row_of(race, defaults.digest);
+  if (row == nullptr || row->estimate <= 0) return;
+  defaults.row.race_latency = row->estimate;
+  contest.baseline_is_defaults = race.original_seconds > 0 && row->estimate < race.original_seconds;
+}
+
 /// Which of the original's settings are the faster ones, by one round where there is no time for a race.
 Result<void> time_originals(Session& session, Candidate& original, Candidate& defaults, measure::Policy policy,
                             Contest& contest) {
@@ -169,11 +181,7 @@ Result<void> time_originals(Session& session, Candidate& original, Candidate& de
   auto raced = race_or_recall(session, "originals", original, std::move(entrants), policy, session.deadline);
   if (!raced.ok()) return session.stopping() ? Result<void>() : std::move(raced).error();
   const auto* row = row_of(*raced, defaults.digest);
-  if (row == nullptr || row->estimate <= 0 || raced->original_seconds <= 0) return {};
-  original.row.race_latency = raced->original_seconds;
-  original.row.load_seconds = raced->original_load_seconds;
-  defaults.row.race_latency = row->estimate;
-  contest.baseline_is_defaults = row->estimate < raced->original_seconds;
+  if (row != nullptr && row->estimate > 0) note_originals(*raced, original, defaults, contest);
   return {};
 }
 
@@ -212,22 +220,12 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
     return contest;
   }
   contest.raced = true;
-  if (contest.race.original_seconds > 0) {
-    original.row.race_latency = contest.race.original_seconds;
-    original.row.load_seconds = contest.race.original_load_seconds;
-  }
+  note_originals(contest.race, original, defaults, contest);
   for (const std::size_t index : contenders)
     if (const auto* row = row_of(contest.race, candidates[index].digest)) {
       apply(*row, candidates[index], false, session.cancel.cancelled());
       if (!candidates[index].out) contest.finalists.push_back(index);
     }
-  if (with_defaults) {
-    const auto* row = row_of(contest.race, defaults.digest);
-    if (row != nullptr && row->estimate > 0) {
-      defaults.row.race_latency = row->estimate;
-      contest.baseline_is_defaults = contest.race.original_seconds > 0 && row->estimate < contest.race.original_seconds;
-    }
-  }
   std::stable_sort(contest.finalists.begin(), contest.finalists.end(), [&](std::size_t a, std::size_t b) {
     return candidates[a].row.race_latency.value_or(HUGE_VAL) < candidates[b].row.race_latency.value_or(HUGE_VAL);
   });

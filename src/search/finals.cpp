@@ -22,10 +22,10 @@ void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate&
   out.latency_median = Figure{row.latency.value, row.latency.low, row.latency.high};
   out.speedup = Figure{row.speedup.value, row.speedup.low, row.speedup.high};
   if (!row.calls.empty()) {
-    const double scale = row.latency.value / measure::median(row.calls);
-    out.latency_p90 = scale * measure::percentile(row.calls, 0.90);
-    if (const auto interval = measure::percentile_interval(row.calls, 0.90))
-      out.latency_p90_interval = {scale * interval->low, scale * interval->high};
+    const std::vector<double> calls = measure::rescaled(row.calls, row.latency.value);
+    out.latency_p90 = measure::percentile(calls, 0.90);
+    if (const auto interval = measure::percentile_interval(calls, 0.90))
+      out.latency_p90_interval = {interval->low, interval->high};
   }
   const double per_second = batch * session.request->concurrency;
   if (row.latency.value > 0 && row.latency.low > 0)
@@ -70,14 +70,13 @@ Result<void> add_tail(Session& session, Candidate& candidate) {
         calls, child.tail(kTailCalls, session.request->concurrency, context.samples, session.deadline, session.cancel));
     SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
   }
-  // The calls were timed at another moment than the median that is printed: they give the tail's shape.
-  const double scale = candidate.row.latency_median->value / measure::median(calls);
-  candidate.row.latency_p90 = scale * measure::percentile(calls, 0.90);
+  calls = measure::rescaled(std::move(calls), candidate.row.latency_median->value);
+  candidate.row.latency_p90 = measure::percentile(calls, 0.90);
   if (const auto interval = measure::percentile_interval(calls, 0.90))
-    candidate.row.latency_p90_interval = {scale * interval->low, scale * interval->high};
-  if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = scale * *p99;
+    candidate.row.latency_p90_interval = {interval->low, interval->high};
+  if (const auto p99 = measure::p99(calls)) candidate.row.latency_p99 = *p99;
   if (const auto interval = measure::percentile_interval(calls, 0.99))
-    candidate.row.latency_p99_interval = {scale * interval->low, scale * interval->high};
+    candidate.row.latency_p99_interval = {interval->low, interval->high};
   return {};
 }
 
