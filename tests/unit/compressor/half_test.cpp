@@ -68,7 +68,7 @@ TEST(ConvertHalf, ValuesBeyondTheRangeAreClamped) {
       .initializer<float>("mask", {2}, {-3.4e38F, 1.0F});
   OnnxModel model = parsed(m.node("Add", {"x", "mask"}, {"y"}));
   converted(model);
-  const Tensor y = run(model, Tensor(DType::kFloat32, {2}));
+  const Tensor y = run(model, Tensor::from<float>(DType::kFloat32, {2}, std::vector<float>{0.5F, 0.5F}));
   EXPECT_TRUE(std::isfinite(y.as<float>()[0]));
   EXPECT_LE(y.as<float>()[0], -60000.0F);
 }
