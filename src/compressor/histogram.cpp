@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "compressor/quantize.h"
 #include "tensor/difference.h"
@@ -15,12 +18,10 @@ class RangeCollector::Histogram {
   explicit Histogram(bool bins) : keeps_bins_(bins) {}
 
   void observe(const TensorView& values) {
-    const auto count = static_cast<std::size_t>(values.count());
-    if (values.dtype == DType::kFloat32) {
-      for (float value : values.as<float>()) add(static_cast<double>(value));
-    } else {
-      for (std::size_t i = 0; i < count; ++i) add(element(values, static_cast<std::int64_t>(i)));
-    }
+    if (values.dtype == DType::kFloat32) return observe(values.as<float>());
+    std::vector<float> floats;
+    for (std::int64_t i = 0; i < values.count(); ++i) floats.push_back(static_cast<float>(element(values, i)));
+    observe(floats);
   }
 
   bool empty() const { return minimum_ > maximum_; }
@@ -42,23 +43,70 @@ class RangeCollector::Histogram {
  private:
   static constexpr std::size_t kBins = 2048;
 
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    minimum_ = std::min(minimum_, value);
-    maximum_ = std::max(maximum_, value);
-    if (!keeps_bins_) return;
-    if (total_++ == 0) {
-      width_ = std::max(std::abs(value), 1e-6) * 2.0 / static_cast<double>(kBins);
-      low_ = value - width_ * static_cast<double>(kBins / 2);
+  struct Extremes {
+    float low = std::numeric_limits<float>::infinity(), high = -std::numeric_limits<float>::infinity();
+    bool finite = true;
+  };
+
+  /// Several lanes side by side, as one would wait for its own last result at each value.
+  static Extremes extremes_of(std::span<const float> values) {
+    constexpr std::size_t kLanes = 8;
+    const Extremes none;
+    std::array<float, kLanes> low{}, high{}, not_a_number{};
+    low.fill(none.low);
+    high.fill(none.high);
+    const auto take = [&](std::size_t lane, float value) {
+      low[lane] = value < low[lane] ? value : low[lane];
+      high[lane] = value > high[lane] ? value : high[lane];
+      not_a_number[lane] += value * 0.0F;  // NaN for NaN and infinity, else 0
+    };
+    const std::size_t even = values.size() / kLanes * kLanes;
+    for (std::size_t i = 0; i < even; i += kLanes)
+      for (std::size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
+    for (std::size_t i = even; i < values.size(); ++i) take(0, values[i]);
+    Extremes all;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      all.low = std::min(all.low, low[lane]);
+      all.high = std::max(all.high, high[lane]);
+      all.finite = all.finite && !std::isnan(not_a_number[lane]);
+    }
+    return all;
+  }
+
+  void observe(std::span<const float> values) {
+    std::vector<float> finite;
+    Extremes extremes = extremes_of(values);
+    if (!extremes.finite) {
+      std::ranges::copy_if(values, std::back_inserter(finite), [](float value) { return std::isfinite(value); });
+      values = finite;
+      extremes = extremes_of(values);
+    }
+    if (values.empty()) return;
+    minimum_ = std::min<double>(minimum_, extremes.low);
+    maximum_ = std::max<double>(maximum_, extremes.high);
+    if (keeps_bins_) count(values, extremes);
+  }
+
+  void count(std::span<const float> values, const Extremes& extremes) {
+    const double low = extremes.low, high = extremes.high;
+    if (total_ == 0) {
+      low_ = low;
+      // A little more than the values need, or than numbers of that size can tell apart.
+      width_ = std::max({high - low, 1e-6 * std::max(std::abs(low), std::abs(high)), 1e-30}) * 1.001 /
+               static_cast<double>(kBins);
       bins_per_unit_ = 1 / width_;
     }
-    double at = (value - low_) * bins_per_unit_;
-    while (at < 0 || at >= static_cast<double>(kBins)) {
-      at < 0 ? widen_down() : widen_up();
-      at = (value - low_) * bins_per_unit_;
-    }
-    ++counts_[static_cast<std::size_t>(at)];
+    total_ += values.size();
+    while (place(low) < 0) widen_down();
+    while (place(high) >= static_cast<double>(kBins)) widen_up();
+    // Neighbours often fall into the same bin (zeros after a ReLU), and each increment would wait for the last.
+    std::array<std::uint64_t, kBins> others{};
+    for (std::size_t i = 0; i < values.size(); ++i)
+      ++(i % 2 == 0 ? counts_ : others)[static_cast<std::size_t>(place(static_cast<double>(values[i])))];
+    for (std::size_t bin = 0; bin < kBins; ++bin) counts_[bin] += others[bin];
   }
+
+  double place(double value) const { return (value - low_) * bins_per_unit_; }
 
   void widen_up() {
     for (std::size_t bin = 0; bin < kBins / 2; ++bin) counts_[bin] = counts_[2 * bin] + counts_[2 * bin + 1];

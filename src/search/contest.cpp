@@ -139,6 +139,56 @@ double confirm_reserve(const measure::Policy& policy, const Candidate& original,
   return measure::expected_confirm_seconds(policy, cost_of(original), finalists, 2);
 }
 
+/// When a race must end, so that a least confirmation fits before `confirm_end`.
+Deadline race_deadline(const Session& session, const measure::Policy& policy, const Candidate& original,
+                       const std::vector<Candidate>& candidates, const std::vector<std::size_t>& contenders,
+                       const Deadline& confirm_end) {
+  const Deadline latest = confirm_end.minus(confirm_reserve(policy, original, candidates, contenders));
+  return latest.left() < session.deadline.left() ? latest : session.deadline;
+}
+
+/// The finalists in the order of the race, no more than are confirmed and none that is far behind.
+void keep_fastest(Contest& contest, std::vector<Candidate>& candidates, const measure::Policy& policy) {
+  const auto latency = [&](std::size_t index) { return candidates[index].row.race_latency.value_or(HUGE_VAL); };
+  std::ranges::stable_sort(contest.finalists, {}, latency);
+  std::vector<std::size_t> kept;
+  for (const std::size_t index : contest.finalists) {
+    const double behind = latency(index) / latency(contest.finalists.front());
+    if (kept.size() == static_cast<std::size_t>(policy.finalists))
+      retire(candidates[index], CandidateFate::kSlower,
+             "not among the fastest " + std::to_string(policy.finalists) + " of the race");
+    else if (behind > policy.drop_factor)
+      retire(candidates[index], CandidateFate::kSlower, short_number(behind) + " times the leader in the race");
+    else
+      kept.push_back(index);
+  }
+  contest.finalists = std::move(kept);
+}
+
+/// What the budget excludes is timed for its price, apart, so that it does not lead the race.
+Result<void> price_excluded(Session& session, std::vector<Candidate>& candidates, const Candidate& original,
+                            const std::vector<std::size_t>& excluded, const Deadline& deadline, Contest& contest) {
+  if (excluded.empty() || session.stopping()) return {};
+  measure::Policy one_look = policy_of(session, candidates);
+  one_look.looks = {1};
+  std::vector<measure::Entrant> entrants;
+  for (const std::size_t index : excluded) entrants.push_back(entrant_of(session, candidates[index], "race"));
+  auto prices = race_or_recall(session, "excluded", original, std::move(entrants), one_look, deadline);
+  if (!prices.ok()) return session.stopping() ? Result<void>() : std::move(prices).error();
+  double best = contest.race.original_seconds;
+  for (const std::size_t index : contest.finalists)
+    best = std::min(best, candidates[index].row.race_latency.value_or(best));
+  for (const std::size_t index : excluded) {
+    const auto* row = row_of(*prices, candidates[index].digest);
+    if (row == nullptr) continue;
+    apply(*row, candidates[index], true, session.cancel.cancelled());
+    if (row->estimate <= 0 || candidates[index].out || row->estimate >= best || session.store.random()) continue;
+    best = row->estimate;
+    contest.priced = index;
+  }
+  return {};
+}
+
 /// No time for a race: those that look fastest so far are confirmed as they are.
 void straight_to_finals(Contest& contest, std::vector<Candidate>& candidates, const Candidate& original,
                         const std::vector<std::size_t>& contenders, const measure::Policy& policy) {
@@ -203,8 +253,7 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
     return contest;
   }
   for (const Candidate& candidate : candidates) session.names[candidate.digest] = candidate.recipe.name;
-  const Deadline latest = confirm_end.minus(confirm_reserve(policy, original, candidates, contenders));
-  const Deadline deadline = latest.left() < session.deadline.left() ? latest : session.deadline;
+  const Deadline deadline = race_deadline(session, policy, original, candidates, contenders, confirm_end);
   std::vector<measure::Entrant> entrants;
   for (const std::size_t index : contenders) entrants.push_back(entrant_of(session, candidates[index], "race"));
   const bool with_defaults = !defaults.package.empty();
@@ -226,40 +275,25 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
       apply(*row, candidates[index], false, session.cancel.cancelled());
       if (!candidates[index].out) contest.finalists.push_back(index);
     }
-  std::stable_sort(contest.finalists.begin(), contest.finalists.end(), [&](std::size_t a, std::size_t b) {
-    return candidates[a].row.race_latency.value_or(HUGE_VAL) < candidates[b].row.race_latency.value_or(HUGE_VAL);
-  });
-  if (contest.finalists.size() > static_cast<std::size_t>(policy.finalists)) {
-    for (std::size_t i = static_cast<std::size_t>(policy.finalists); i < contest.finalists.size(); ++i)
-      retire(candidates[contest.finalists[i]], CandidateFate::kSlower,
-             "not among the fastest " + std::to_string(policy.finalists) + " of the race");
-    contest.finalists.resize(static_cast<std::size_t>(policy.finalists));
-  }
-
-  // What the budget excludes is timed for its price, apart, so that it does not lead the race.
-  if (!excluded.empty() && !session.stopping()) {
-    measure::Policy one_look = policy;
-    one_look.looks = {1};
-    std::vector<measure::Entrant> priced;
-    for (const std::size_t index : excluded) priced.push_back(entrant_of(session, candidates[index], "race"));
-    auto prices = race_or_recall(session, "excluded", original, std::move(priced), one_look, deadline);
-    if (!prices.ok()) {
-      if (!session.stopping()) return std::move(prices).error();
-    } else {
-      double best = contest.race.original_seconds;
-      for (const std::size_t index : contest.finalists)
-        best = std::min(best, candidates[index].row.race_latency.value_or(best));
-      for (const std::size_t index : excluded) {
-        const auto* row = row_of(*prices, candidates[index].digest);
-        if (row == nullptr) continue;
-        apply(*row, candidates[index], true, session.cancel.cancelled());
-        if (row->estimate <= 0 || candidates[index].out || row->estimate >= best || session.store.random()) continue;
-        best = row->estimate;
-        contest.priced = index;
-      }
-    }
-  }
+  keep_fastest(contest, candidates, policy);
+  SPEEDSTER_TRY(price_excluded(session, candidates, original, excluded, deadline, contest));
   return contest;
+}
+
+Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, const std::vector<std::size_t>& contenders,
+                           const std::vector<std::size_t>& excluded, const Deadline& confirm_end, Contest earlier) {
+  const measure::Policy policy = policy_of(session, candidates);
+  const bool all_timed = std::ranges::all_of(
+      contenders, [&](std::size_t index) { return candidates[index].row.race_latency.has_value(); });
+  if (!all_timed || contenders.size() > static_cast<std::size_t>(policy.finalists))
+    return race_stage(session, candidates, original, defaults, contenders, excluded, confirm_end);
+  earlier.finalists = contenders;
+  earlier.priced.reset();
+  keep_fastest(earlier, candidates, policy);
+  SPEEDSTER_TRY(price_excluded(session, candidates, original, excluded,
+                               race_deadline(session, policy, original, candidates, contenders, confirm_end), earlier));
+  return earlier;
 }
 
 }  // namespace speedster::search

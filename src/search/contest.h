@@ -23,6 +23,12 @@ Result<Contest> race_stage(Session& session, std::vector<Candidate>& candidates,
                            Candidate& defaults, const std::vector<std::size_t>& contenders,
                            const std::vector<std::size_t>& excluded, const Deadline& confirm_end);
 
+/// The same without a leader that broke the budget while it was judged: with another race, or, where no more are left
+/// than are confirmed anyway, as `earlier` timed them.
+Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates, Candidate& original,
+                           Candidate& defaults, const std::vector<std::size_t>& contenders,
+                           const std::vector<std::size_t>& excluded, const Deadline& confirm_end, Contest earlier);
+
 /// Confirms the finalists of the race against the faster original. Fills latency, speed-up, load time and memory of
 /// each.
 Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,

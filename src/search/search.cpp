@@ -54,19 +54,25 @@ class Search {
     return declare(contest);
   }
 
-  /// Who leads the race may break the budget on samples that nobody saw before. Then those that lost to it race again.
+  /// Who leads the race may break the budget on samples that nobody saw before. Then those that lost to it get
+  /// their chance.
   Result<void> race_and_judge(Contest& contest) {
     double race_share = kRaceShare, judge_share = kJudgeShare;
-    while (true) {
+    for (bool again = false;; again = true) {
       session_.enter("race", race_share);
-      SPEEDSTER_ASSIGN(contest, race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_,
-                                           session_.end_of(kConfirmShare)));
-      const std::optional<std::size_t> leader =
-          contest.finalists.empty() ? std::nullopt : std::optional(contest.finalists.front());
+      const Deadline confirm_end = session_.end_of(kConfirmShare);
+      if (again) {
+        SPEEDSTER_ASSIGN(contest, race_again(session_, candidates_, original_, defaults_, contenders_, excluded_,
+                                             confirm_end, std::move(contest)));
+      } else {
+        SPEEDSTER_ASSIGN(contest,
+                         race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, confirm_end));
+      }
+      const std::vector<std::size_t> order = contest.finalists;
       session_.enter("judge", judge_share);
       SPEEDSTER_TRY(judge(contest));
-      const bool leads_still = leader && std::ranges::count(contest.finalists, *leader) > 0;
-      if (!contest.raced || !leader || leads_still || session_.cancel.cancelled() ||
+      const bool leads_still = !order.empty() && std::ranges::count(contest.finalists, order.front()) > 0;
+      if (!contest.raced || order.empty() || leads_still || session_.cancel.cancelled() ||
           session_.end_of(kSecondJudgeShare).passed())
         return {};
       std::erase_if(contenders_, [&](std::size_t i) {

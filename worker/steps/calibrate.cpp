@@ -28,6 +28,8 @@ class SampleRunner {
     set_if_known(instance.plugin(), options, "precision", "fp32");
     set_if_known(instance.plugin(), options, "optimization", "disable");
     set_if_known(instance.plugin(), options, "threads", std::to_string(threads));
+    // Between two calls it is the ranges that need the processor.
+    set_if_known(instance.plugin(), options, "spinning", "0");
     SPEEDSTER_ASSIGN(backend::Model model, instance.load(file, options));
     SPEEDSTER_ASSIGN(Signature signature, model.signature());
     SPEEDSTER_ASSIGN(backend::Context context, model.open_context());
