@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/load_options.h"
 #include "cli/parse.h"
 #include "report/format.h"
@@ -42,6 +43,7 @@ Result<ExitCode> bundle(const BundleArguments& a, Io& io) {
   if (!a.run_timeout.empty()) {
     SPEEDSTER_ASSIGN(options.run_seconds, parse_duration(a.run_timeout, "--run-timeout"));
   }
+  const TokenFollowsFlag follows(io.cancel, options.cancel, std::chrono::seconds(3));
   SPEEDSTER_ASSIGN(const learner::BundleReport made, learner::bundle(a.package, a.directory, options));
   if (io.json) {
     Json json = learner::to_json(made);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/parse.h"
 
 namespace speedster::cli {
@@ -15,8 +16,9 @@ struct ExportArguments {
 Result<ExitCode> export_winner(const ExportArguments& a, Io& io) {
   if (a.package.empty() || a.directory.empty())
     return Error(ErrorKind::kUsage, "[usage] expected a package and -o, got less; try speedster export PACKAGE -o DIR");
-  SPEEDSTER_ASSIGN(const learner::ExportReport made,
-                   learner::export_package(a.package, a.directory, {a.entry, a.variant}));
+  const learner::ExportOptions options{a.entry, a.variant, {}};
+  const TokenFollowsFlag follows(io.cancel, options.cancel, std::chrono::seconds(3));
+  SPEEDSTER_ASSIGN(const learner::ExportReport made, learner::export_package(a.package, a.directory, options));
   if (io.json) {
     Json json = learner::to_json(made);
     json["ok"] = true;

@@ -18,7 +18,12 @@ static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_alw
 
 void on_signal(int signal) {
   if (interrupted.exchange(true)) ::_exit(128 + signal);
-  if (awaited > 0) return;
+  if (awaited == 0) end_as_interrupted();
+}
+
+}  // namespace
+
+void end_as_interrupted() {
   static constexpr std::string_view kText = "speedster: [cancelled] interrupted\n";
   static constexpr std::string_view kJson =
       "{\n  \"ok\": false,\n  \"error\": {\"kind\": \"cancelled\", \"message\": \"[cancelled] interrupted\"},\n"
@@ -28,8 +33,6 @@ void on_signal(int signal) {
   (void)!::write(STDERR_FILENO, kText.data(), kText.size());
   ::_exit(kCancelled);
 }
-
-}  // namespace
 
 AwaitsInterrupt::AwaitsInterrupt() { ++awaited; }
 AwaitsInterrupt::~AwaitsInterrupt() { --awaited; }

@@ -13,6 +13,9 @@ namespace speedster::cli {
 /// however it ends. `json`: an interrupt is also told on stdout.
 const std::atomic<bool>* watch_interrupts(bool json);
 
+/// Says so and ends the process with exit code 7. Safe in a signal handler.
+[[noreturn]] void end_as_interrupted();
+
 /// As long as one lives, the command looks at the flag, and the first interrupt only raises it.
 class AwaitsInterrupt {
  public:
@@ -22,14 +25,23 @@ class AwaitsInterrupt {
   ~AwaitsInterrupt();
 };
 
-/// Raises a token when such a flag rises, as long as it lives.
+/// Raises a token when such a flag rises, as long as it lives. With a patience the process ends as interrupted where
+/// the command has not heeded it by then: a vendor may be at work that nobody can stop.
 class TokenFollowsFlag {
  public:
-  TokenFollowsFlag(const std::atomic<bool>* flag, CancelToken token) {
+  TokenFollowsFlag(const std::atomic<bool>* flag, CancelToken token,
+                   std::chrono::milliseconds patience = std::chrono::milliseconds::max()) {
     if (flag == nullptr) return;
-    thread_ = std::jthread([flag, token](const std::stop_token& stop) {
-      while (!stop.stop_requested() && !*flag) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      if (*flag) token.cancel();
+    thread_ = std::jthread([flag, token, patience](const std::stop_token& stop) {
+      constexpr std::chrono::milliseconds kPoll(50);
+      while (!stop.stop_requested() && !*flag) std::this_thread::sleep_for(kPoll);
+      if (!*flag) return;
+      token.cancel();
+      for (auto waited = kPoll; !stop.stop_requested() && patience != std::chrono::milliseconds::max();
+           waited += kPoll) {
+        if (waited > patience) end_as_interrupted();
+        std::this_thread::sleep_for(kPoll);
+      }
     });
   }
 

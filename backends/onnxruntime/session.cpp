@@ -56,24 +56,25 @@ const char* type_name(ONNXType type) {
 
 }  // namespace
 
-Runtime::Runtime(const std::string& library, const sp_host* host) : api_(library), host_(host) {
+LogListener::LogListener(const sp_host* host) : host_(host) {
   LogRelay& relay = LogRelay::instance();
-  if (host_ != nullptr) {
-    const std::lock_guard lock(relay.mutex);
-    relay.hosts.push_back(host_);
-  }
+  const std::lock_guard lock(relay.mutex);
+  if (host_ != nullptr) relay.hosts.push_back(host_);
+}
+
+LogListener::~LogListener() {
+  LogRelay& relay = LogRelay::instance();
+  const std::lock_guard lock(relay.mutex);
+  const auto found = std::ranges::find(relay.hosts, host_);
+  if (found != relay.hosts.end()) relay.hosts.erase(found);
+}
+
+Runtime::Runtime(const std::string& library, const sp_host* host) : api_(library), listener_(host) {
   OrtEnv* env = nullptr;
   api_.check(api_->CreateEnvWithCustomLogger(LogRelay::write, nullptr, ORT_LOGGING_LEVEL_WARNING, "speedster", &env),
              "an environment");
   env_ = own(env, api_->ReleaseEnv);
   api_.check(api_->DisableTelemetryEvents(env), "telemetry that can be turned off");
-}
-
-Runtime::~Runtime() {
-  LogRelay& relay = LogRelay::instance();
-  const std::lock_guard lock(relay.mutex);
-  const auto found = std::ranges::find(relay.hosts, host_);
-  if (found != relay.hosts.end()) relay.hosts.erase(found);
 }
 
 Owned<OrtSessionOptions> new_session_options(const Api& api, const std::string& optimization) {

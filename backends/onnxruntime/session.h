@@ -16,19 +16,28 @@
 
 namespace speedster::onnxruntime {
 
+/// As long as it lives, the vendor's log goes to this host too.
+class LogListener {
+ public:
+  explicit LogListener(const sp_host* host);
+  LogListener(const LogListener&) = delete;
+  LogListener& operator=(const LogListener&) = delete;
+  ~LogListener();
+
+ private:
+  const sp_host* host_;
+};
+
 /// The opened library and its environment; the log goes to the host that opened it.
 class Runtime {
  public:
   Runtime(const std::string& library, const sp_host* host);
-  ~Runtime();
-  Runtime(const Runtime&) = delete;
-  Runtime& operator=(const Runtime&) = delete;
   const Api& api() const { return api_; }
   OrtEnv* env() const { return env_.get(); }
 
  private:
   Api api_;
-  const sp_host* host_;
+  LogListener listener_;
   Owned<OrtEnv> env_ = nothing<OrtEnv>();
 };
 

@@ -86,14 +86,38 @@ void Context::planned(const std::vector<plugin::Shape>& shapes) {
 // A synchronous inference cannot be cancelled, an asynchronous one costs some 20 µs for the hand-over. What has been
 // seen to be over in 10 ms runs synchronously: there, a cancel only discards the result.
 void Context::run() {
-  if (brief_) return api_.check(api_.ov_infer_request_infer(request_.get()), "an execution that succeeds");
+  asynchronous_ = !brief_ || !session_->tells_failures();
+  if (!asynchronous_) return api_.check(api_.ov_infer_request_infer(request_.get()), "an execution that succeeds");
   const auto start = Clock::now();
   api_.check(api_.ov_infer_request_start_async(request_.get()), "an execution that starts");
   api_.check(api_.ov_infer_request_wait(request_.get()), "an execution that succeeds");
   brief_ = Clock::now() - start < kBrief;
 }
 
-void Context::stop() { api_.ov_infer_request_cancel(request_.get()); }
+void Context::confirm_shape(std::uint32_t output, const plugin::Shape& foretold) {
+  const sp_tensor_info& info = output_info(output);
+  if (info.rank >= 0 && std::none_of(info.shape, info.shape + info.rank, [](std::int64_t d) { return d < 0; })) return;
+  ov_tensor_t* raw = nullptr;
+  api_.check(api_.ov_infer_request_get_tensor_by_const_port(request_.get(), session_->output(output), &raw),
+             "a result");
+  bool same = false;
+  ov_shape_t shape = {};
+  if (api_.ov_tensor_get_shape(raw, &shape) == ov_status_e::OK) {
+    same = std::equal(shape.dims, shape.dims + shape.rank, foretold.begin(), foretold.end());
+    api_.ov_shape_free(&shape);
+  } else {
+    same = foretold.empty();  // it refuses rank 0
+  }
+  api_.ov_tensor_free(raw);
+  if (!same)
+    throw plugin::Failure(SP_INTERNAL, std::string("[openvino] expected output '") + info.name +
+                                           "' in the shape that its inputs foretell, got another; try a model whose "
+                                           "shapes do not depend on values");
+}
+
+void Context::stop() {
+  if (asynchronous_) api_.ov_infer_request_cancel(request_.get());
+}
 
 Context::Result Context::result(std::uint32_t output) {
   ov_tensor_t* raw = nullptr;

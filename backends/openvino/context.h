@@ -1,5 +1,6 @@
 /// One caller: an infer request whose tensors look at the caller's memory.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ class Context final : public plugin::HostContext {
   void* write_to_own(std::uint32_t output, const plugin::Shape& shape) override;
   void write_anywhere(std::uint32_t output) override;
   Result result(std::uint32_t output) override;
+  void confirm_shape(std::uint32_t output, const plugin::Shape& foretold) override;
   std::shared_ptr<void> give_away(std::uint32_t output) override;
   void run() override;
   void stop() override;
@@ -38,9 +40,10 @@ class Context final : public plugin::HostContext {
   std::shared_ptr<Session> session_;
   const Api& api_;
   Owned<ov_infer_request_t> request_ = nothing<ov_infer_request_t>();
-  std::vector<Tensor> inputs_, outputs_;  ///< what the request was given; an output that was given away is null
-  std::vector<bool> replaced_;            ///< the request has a tensor of ours for this output, not one of its own
-  bool brief_ = false;                    ///< too brief to be worth cancelling, see run()
+  std::vector<Tensor> inputs_, outputs_;   ///< what the request was given; an output that was given away is null
+  std::vector<bool> replaced_;             ///< the request has a tensor of ours for this output, not one of its own
+  bool brief_ = false;                     ///< too brief to be worth cancelling, see run()
+  std::atomic<bool> asynchronous_{false};  ///< how the latest execution runs
 };
 
 }  // namespace speedster::openvino

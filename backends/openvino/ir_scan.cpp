@@ -220,10 +220,24 @@ std::string read_xml(const fs::path& xml) {
 /// graphs.
 class Reader {
  public:
+  explicit Reader(const fs::path& xml) : xml_(xml) {}
+
+  /// What the vendor's parser would not take for a tag is skipped or refused: who reads otherwise can be lied to.
   void read(std::string_view text) {
+    static constexpr std::pair<std::string_view, std::string_view> kSkipped[] = {
+        {"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}};
     while (true) {
       const std::size_t begin = text.find('<');
       if (begin == std::string_view::npos) return;
+      const auto* skipped =
+          std::ranges::find_if(kSkipped, [&](const auto& row) { return text.substr(begin).starts_with(row.first); });
+      if (skipped != std::end(kSkipped)) {
+        const std::size_t close = text.find(skipped->second, begin + skipped->first.size());
+        if (close == std::string_view::npos) return;
+        text.remove_prefix(close + skipped->second.size());
+        continue;
+      }
+      if (text.substr(begin).starts_with("<!")) refuse("no declarations");
       const std::size_t end = tag_end(text, begin);
       if (end == std::string_view::npos) return;
       tag(Tag(text.substr(begin + 1, end - begin - 1)));
@@ -237,11 +251,17 @@ class Reader {
   bool is_net = false, has_state = false, free_axes = false;
 
  private:
+  [[noreturn]] void refuse(const char* expected) const {
+    throw Failure(SP_INVALID, std::string("[openvino] expected ") + expected + " in an OpenVINO IR, got some in " +
+                                  xml_.string() + "; try to convert the model again");
+  }
+
   /// The closing bracket; attributes may hold brackets.
-  static std::size_t tag_end(std::string_view text, std::size_t begin) {
+  std::size_t tag_end(std::string_view text, std::size_t begin) const {
     bool quoted = false;
     for (std::size_t i = begin; i < text.size(); ++i) {
       if (text[i] == '"') quoted = !quoted;
+      if (text[i] == '\'' && !quoted) refuse("no attributes in single quotes");
       if (text[i] == '>' && !quoted) return i;
     }
     return std::string_view::npos;
@@ -256,7 +276,8 @@ class Reader {
       has_state |= type_ == "ReadValue" || type_ == "Assign";
       if (bodies_ > 0) return;
       const std::string id = tag.attribute("id");
-      layers[id] = {type_, tag.attribute("version").starts_with("opset"), {}};
+      if (!layers.emplace(id, Layer{type_, tag.attribute("version").starts_with("opset"), {}}).second)
+        refuse("no layers of one id");
       order.push_back(id);
     } else if (tag.name() == "data" && type_ == "Parameter" && bodies_ == 0) {
       // "1,3,?,1..64": a fixed shape has nothing but numbers.
@@ -270,6 +291,7 @@ class Reader {
     }
   }
 
+  const fs::path& xml_;
   int bodies_ = 0;
   std::string type_;
 };
@@ -308,12 +330,15 @@ Flow judge(const Layer& layer, const std::map<std::string, Flow>& flows) {
 fs::path weights_of(const fs::path& xml) { return fs::path(xml).replace_extension(".bin"); }
 
 IrScan scan_ir(const fs::path& xml) {
-  Reader reader;
+  Reader reader(xml);
   reader.read(read_xml(xml));
   if (!reader.is_net || reader.order.empty())
     throw Failure(SP_INVALID, "[openvino] expected an OpenVINO IR (model.xml), got other text in " + xml.string() +
                                   "; try to convert the model again");
   std::error_code error;
+  if (fs::is_symlink(fs::symlink_status(weights_of(xml), error)))
+    throw Failure(SP_INVALID, "[openvino] expected the weights in a file, got the link " + weights_of(xml).string() +
+                                  "; try to copy the file");
   if (!reader.constant_types.empty() && !fs::is_regular_file(weights_of(xml), error))
     throw Failure(SP_NOT_FOUND, "[openvino] expected the weights " + weights_of(xml).string() +
                                     ", got no such file; try to copy it together with the model");

@@ -153,15 +153,13 @@ std::vector<Property> Session::properties() const {
                                       has + "; try precision fp32");
   }
   const std::int64_t threads = options_.integer("threads");
-  const std::int64_t streams =
-      options_.integer("streams") > 0 ? options_.integer("streams") : std::min(options_.integer("contexts"), threads);
   const bool full = precision == "fp32";
   std::vector<Property> result = {
       {"INFERENCE_PRECISION_HINT", full                  ? "f32"
                                    : precision == "bf16" ? "bf16"
                                                          : "f16"},
       {"INFERENCE_NUM_THREADS", std::to_string(threads)},
-      {"NUM_STREAMS", std::to_string(streams)},
+      {"NUM_STREAMS", std::to_string(streams())},
       {"PERFORMANCE_HINT", options_.text("hint") == "latency" ? "LATENCY" : "THROUGHPUT"},
       {"EXECUTION_MODE_HINT", options_.text("execution_mode") == "accuracy" ? "ACCURACY" : "PERFORMANCE"},
   };
@@ -179,6 +177,15 @@ std::vector<Property> Session::properties() const {
   return result;
 }
 
+std::int64_t Session::streams() const {
+  const std::int64_t asked = options_.integer("streams");
+  return asked > 0 ? asked : std::min(options_.integer("contexts"), options_.integer("threads"));
+}
+
+// With one thread a stream, 2026.4.1 runs a synchronous inference where exceptions are swallowed: it reports success
+// and leaves the outputs as they were (seen with a Reshape to an impossible target).
+bool Session::tells_failures() const { return options_.integer("threads") > streams(); }
+
 bool Session::has_name(const std::string& name, bool input) const {
   ov_output_const_port_t* port = nullptr;
   const auto find = input ? api().ov_compiled_model_input_by_name : api().ov_compiled_model_output_by_name;
@@ -192,8 +199,12 @@ std::string Session::port_name(const ov_output_const_port_t* port, std::size_t i
   const std::vector<std::string>& names = input ? artifact_.inputs : artifact_.outputs;
   if (!names.empty() && has_name(names[index], input)) return names[index];
   char* name = nullptr;
-  if (api().ov_port_get_any_name(port, &name) != ov_status_e::OK || name == nullptr)
-    return (input ? "input" : "output") + std::to_string(index);
+  if (api().ov_port_get_any_name(port, &name) != ov_status_e::OK || name == nullptr) {
+    // No tensor's name: one that is on both sides says that they are the same tensor.
+    std::string made = (input ? "input" : "output") + std::to_string(index);
+    while (has_name(made, true) || has_name(made, false)) made += '_';
+    return made;
+  }
   std::string result = name;
   api().ov_free(name);
   return result;

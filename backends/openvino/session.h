@@ -57,6 +57,8 @@ class Session {
 
   const Api& api() const { return runtime_->api(); }
   ov_compiled_model_t* get() const { return compiled_.get(); }
+  /// Whether a synchronous inference that fails says so.
+  bool tells_failures() const;
   const sp_signature* signature() const { return signature_->get(); }
   const ov_output_const_port_t* input(std::size_t i) const { return inputs_[i].get(); }
   const ov_output_const_port_t* output(std::size_t i) const { return outputs_[i].get(); }
@@ -71,6 +73,7 @@ class Session {
 
  private:
   std::vector<Property> properties() const;
+  std::int64_t streams() const;
   plugin::TensorSpec describe_port(const ov_output_const_port_t* port, const std::string& name, bool input) const;
   std::string port_name(const ov_output_const_port_t* port, std::size_t index, bool input) const;
   bool has_name(const std::string& name, bool input) const;

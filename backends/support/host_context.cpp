@@ -17,9 +17,15 @@ void* address(void* data) { return data == nullptr ? g_nothing : data; }
 
 void HostContext::set_input(std::uint32_t index, void* data, std::span<const std::int64_t> shape) {
   Input& input = inputs_[index];
-  if (!input.bound || !std::ranges::equal(shape, input.shape)) planned_ = false;
-  input.shape.assign(shape.begin(), shape.end());
-  read_from(index, address(data), input.shape);
+  const bool same = input.bound && std::ranges::equal(shape, input.shape);
+  if (same) {
+    read_from(index, address(data), input.shape);
+  } else {
+    planned_ = false;
+    Shape wanted(shape.begin(), shape.end());
+    read_from(index, address(data), wanted);  // what it refuses changes nothing
+    input.shape = std::move(wanted);
+  }
   input.data = address(data);
   input.bound = true;
 }
@@ -75,7 +81,9 @@ void HostContext::plan() {
 void HostContext::find_passed() {
   for (std::uint32_t o = 0; o < signature_.outputs; ++o)
     for (std::uint32_t i = 0; i < signature_.inputs; ++i)
-      if (std::strcmp(signature_.output[o]->name, signature_.input[i]->name) == 0) passed_.push_back({i, o});
+      if (std::strcmp(signature_.output[o]->name, signature_.input[i]->name) == 0 &&
+          same_dtype(signature_.output[o]->dtype, signature_.input[i]->dtype))
+        passed_.push_back({i, o});
 }
 
 void HostContext::copy_passed() {
@@ -97,10 +105,12 @@ void HostContext::plan_output(std::uint32_t index, const std::optional<Shape>& s
   output.strides = contiguous_strides(output.shape);
   if (output.bound && *byte_count(output_info(index).dtype, output.shape) <= output.capacity) {
     output.mode = Mode::kDirect;
+    output.callers = true;
     output.result = output.data;
     write_to(index, output.data, output.shape);
   } else {
     output.mode = Mode::kOwn;
+    output.callers = false;
     output.result = write_to_own(index, output.shape);
   }
   output.taken = false;
@@ -120,10 +130,10 @@ void HostContext::run_once(const sp_token* token) {
   for (std::uint32_t i = 0; any_anywhere_ && i < outputs_.size(); ++i)
     if (outputs_[i].mode == Mode::kAnywhere) write_anywhere(i);
 
-  stopper_.begin();
-  if (token != nullptr) watch_.begin(token);
   bool stopped = false;
+  stopper_.begin();
   try {
+    if (token != nullptr) watch_.begin(token);
     run();
     stopped = end_run(token);
   } catch (...) {
@@ -131,6 +141,9 @@ void HostContext::run_once(const sp_token* token) {
     stopped = true;
   }
   if (stopped) fail(SP_CANCELLED, "cancelled");
+  for (std::uint32_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i].mode != Mode::kAnywhere && std::ranges::find(passed_, i, &Passed::output) == passed_.end())
+      confirm_shape(i, outputs_[i].shape);
   copy_passed();
   if (any_anywhere_) collect();
   ready_ = true;
@@ -148,7 +161,8 @@ void HostContext::collect() {
       output.strides = contiguous_strides(output.shape);
       output.taken = false;
       const std::uint64_t bytes = *byte_count(output_info(i).dtype, output.shape);
-      if (output.bound && bytes <= output.capacity) {
+      output.callers = output.bound && bytes <= output.capacity;
+      if (output.callers) {
         if (bytes > 0) std::memcpy(output.data, output.result, bytes);
         output.result = output.data;
       }
@@ -185,14 +199,13 @@ void HostContext::output(std::uint32_t index, DLTensor* view, int* in_bound_memo
            const_cast<std::int64_t*>(output.shape.data()),
            const_cast<std::int64_t*>(output.strides.data()),
            0};
-  if (in_bound_memory != nullptr) *in_bound_memory = output.bound && output.result == output.data ? 1 : 0;
+  if (in_bound_memory != nullptr) *in_bound_memory = output.callers ? 1 : 0;
 }
 
 DLManagedTensorVersioned* HostContext::take_output(std::uint32_t index) {
   const sp_tensor_info& info = output_info(index);
   Output& output = outputs_[index];
-  const bool callers = output.bound && output.result == output.data;
-  if (!ready_ || output.taken || callers)
+  if (!ready_ || output.taken || output.callers)
     fail(SP_INVALID, std::string("expected an output that the backend owns, got '") + info.name +
                          "'; try without binding it, after an execution");
   void* data = output.result;

@@ -75,6 +75,8 @@ class HostContext {
   virtual void collect_results() {}
   /// What became of an output that was written anywhere.
   virtual Result result(std::uint32_t output) = 0;
+  /// After an execution: fails where an output whose shape was foretold has another one, and so lies elsewhere.
+  virtual void confirm_shape(std::uint32_t, const Shape&) {}
   /// The owner of the memory of result() or write_to_own(), given away: the vendor does not touch it again. Null where
   /// the vendor will, so that a copy must do.
   virtual std::shared_ptr<void> give_away(std::uint32_t output) = 0;
@@ -110,6 +112,7 @@ class HostContext {
     std::uint64_t capacity = 0;
     Mode mode = Mode::kAnywhere;
     bool taken = false;
+    bool callers = false;  ///< the last result is in memory that was bound when it was made
     void* result = nullptr;
     Shape shape, strides;  ///< of the last result
   };
@@ -141,8 +144,9 @@ class HostContext {
   struct Passed {
     std::uint32_t input, output;
   };
-  /// Outputs that are an input as it came (a tensor of one name on both sides). ONNX Runtime leaves memory that is
-  /// bound to one unwritten, so they are copied here, whatever the vendor does.
+  /// Outputs that are an input as it came (a tensor of one name and dtype on both sides). ONNX Runtime leaves memory
+  /// that is bound to one unwritten, OpenVINO its dynamic shape at 0, so they are copied here, whatever the vendor
+  /// does.
   std::vector<Passed> passed_;
   ShapeKey key_;
   bool planned_ = false;  ///< bindings and shapes are as at the last plan()

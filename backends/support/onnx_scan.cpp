@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -165,18 +166,18 @@ class Scanner {
         case 12:
           if (main) {
             ValueInfo info = value_info(payload);
+            if (std::find(scan_.outputs.begin(), scan_.outputs.end(), info.name) != scan_.outputs.end())
+              corrupt("outputs of different names ('" + info.name + "' is there twice)");
             scan_.outputs.push_back(info.name);
             if (!info.has_shape) scan_.unranked.insert(info.name);
             scan_.axes.emplace(std::move(info.name), std::move(info.axes));
           }
           break;
-        case 15:
-          each(payload, [&](unsigned part, std::string_view values, std::uint64_t) {
-            if (part != 1) return;
-            std::string name = tensor(values);
-            if (main) scan_.initializers.insert(std::move(name));
-          });
+        case 15: {
+          std::string name = sparse_tensor(payload);
+          if (main) scan_.initializers.insert(std::move(name));
           break;
+        }
         default: break;
       }
     });
@@ -234,6 +235,7 @@ class Scanner {
   void function(std::string_view bytes) {
     each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
       if (field == 7) node(payload, 1);
+      if (field == 11) attribute(payload, 1);
     });
   }
 
@@ -257,9 +259,20 @@ class Scanner {
     bool has_graph = false;
     each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
       if (field == 5 || field == 10) tensor(payload);
+      if (field == 22 || field == 23) sparse_tensor(payload);
       if (field == 6 || field == 11) graph(payload, depth + 1), has_graph = true;
     });
     return has_graph;
+  }
+
+  /// Returns the name, which is that of its values.
+  std::string sparse_tensor(std::string_view bytes) {
+    std::string name;
+    each(bytes, [&](unsigned field, std::string_view payload, std::uint64_t) {
+      if (field == 1) name = tensor(payload);
+      if (field == 2) tensor(payload);
+    });
+    return name;
   }
 
   /// Returns the name.
@@ -298,7 +311,8 @@ class Scanner {
             if (part == 1) key = text;
             if (part == 2) value = text;
           });
-          external.emplace(key, value);
+          // Readers differ in which of two they believe.
+          if (!external.emplace(key, value).second) corrupt("one " + std::string(key) + " of external data");
           break;
         }
         default: break;
@@ -325,6 +339,8 @@ class Scanner {
     const auto found = external.find("location");
     const std::string location = found == external.end() ? "" : found->second;
     const fs::path relative(location);
+    if (location.find("_ORT_MEM_ADDR_") != std::string::npos)  // vendors' word for an address in memory
+      fail(SP_INVALID, "external data in a file beside the model", "an address");
     if (location.empty() || location.find('\0') != std::string::npos || relative.is_absolute())
       fail(SP_INVALID, "external data in a file beside the model", "'" + location + "'");
     fs::path file = folder_;

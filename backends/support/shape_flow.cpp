@@ -42,7 +42,7 @@ constexpr ShapeOperands kShapeOperands[] = {
     {"ReduceSum", {1, -1, -1, -1}},
     {"ReduceSumSquare", {1, -1, -1, -1}},
     {"Reshape", {1, -1, -1, -1}},
-    {"Resize", {2, 3, -1, -1}},
+    {"Resize", {1, 2, 3, -1}},
     {"STFT", {1, 3, -1, -1}},
     {"Slice", {1, 2, 3, 4}},
     {"Split", {1, -1, -1, -1}},

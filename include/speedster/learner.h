@@ -177,9 +177,11 @@ class Context {
  private:
   friend class Learner;
   struct Free {
+    std::shared_ptr<const void> learner;  // whose log a context may call as long as it lives
     void operator()(speedster_context* context) const { speedster_context_free(context); }
   };
-  explicit Context(speedster_context* context) : context_(context) {}
+  explicit Context(speedster_context* context, std::shared_ptr<const void> learner = nullptr)
+      : context_(context, Free{std::move(learner)}) {}
   std::unique_ptr<speedster_context, Free> context_;
 };
 
@@ -214,12 +216,7 @@ class Learner {
     return text;
   }
 
-  Result<Context> context() const {
-    speedster_context* raw = nullptr;
-    if (auto got = detail::take(speedster_context_create(state_->learner.get(), &raw)); !got)
-      return std::move(got).error();
-    return Context(raw);
-  }
+  Result<Context> context() const { return new_context(state_); }
 
   /// Runs on views in the signature's order (a view without data and shape = an absent optional input) and copies the
   /// outputs. Any threads at once: each call borrows a context.
@@ -313,7 +310,13 @@ class Learner {
         return context;
       }
     }
-    return context();
+    return new_context(nullptr);  // it may become one of the learner's own, which it must not keep alive
+  }
+  Result<Context> new_context(std::shared_ptr<const void> keeps) const {
+    speedster_context* raw = nullptr;
+    if (auto got = detail::take(speedster_context_create(state_->learner.get(), &raw)); !got)
+      return std::move(got).error();
+    return Context(raw, std::move(keeps));
   }
   void give_back(Context context) const {
     const std::scoped_lock lock(state_->mutex);

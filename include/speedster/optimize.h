@@ -48,7 +48,7 @@ struct OptimizeRequest {
   // What is tried.
   std::vector<std::string> backends;       ///< empty = all
   std::vector<std::string> precisions;     ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;        ///< candidates, stages or passes to leave out, by name (shell patterns)
+  std::vector<std::string> exclude;        ///< candidates, or the stage "corners", to leave out (shell patterns)
   std::vector<std::string> exclude_nodes;  ///< node names or patterns that stay in full precision
   std::string candidates;                  ///< JSON file with an explicit list in place of the plan
   // Session.

@@ -32,6 +32,7 @@ enum class CandidateFate {
   kFailed,       ///< crashed, timed out, out of memory, vendor error, wrong shapes
   kNotPossible,  ///< cannot work here, known beforehand
   kNotTried,     ///< time or cancelled
+  kOriginal,     ///< no candidate: what they are measured against
 };
 SPEEDSTER_API const char* fate_name(CandidateFate fate);
 

@@ -76,7 +76,9 @@ class Bundler {
     SPEEDSTER_TRY(write_file(root() / "README.txt", readme()));
     SPEEDSTER_TRY(
         write_file(root() / kSbom, to_text(spdx_document(target_.filename().string(), report_.parts), 2) + "\n"));
+    SPEEDSTER_TRY(go_on());
     SPEEDSTER_TRY(try_it());
+    SPEEDSTER_TRY(go_on());
     report_.bytes = directory_size(root());
     SPEEDSTER_TRY(sync_tree(root()));
     SPEEDSTER_TRY(check_target());
@@ -88,6 +90,10 @@ class Bundler {
 
  private:
   fs::path root() const { return staging_->path() / "bundle"; }
+  Result<void> go_on() const {
+    if (options_.cancel.cancelled()) return Error(ErrorKind::kCancelled, "[bundle] cancelled");
+    return {};
+  }
 
   Result<void> check_target() const {
     std::error_code error;
@@ -123,6 +129,7 @@ class Bundler {
     std::string reasons;
     for (const package::Variant& variant : entry->second.variants) {
       if (!options_.load.require_variant.empty() && variant.name != options_.load.require_variant) continue;
+      SPEEDSTER_TRY(go_on());
       LoadOptions load = options_.load;
       load.require_variant = variant.name;
       auto learner = Learner::load(package_, load);
@@ -200,6 +207,7 @@ class Bundler {
     return copy_packaged(package::kManifestFile, {read_.sha256, bytes});
   }
   Result<void> copy_packaged(const std::string& path, const package::FileRecord& record) {
+    SPEEDSTER_TRY(go_on());
     const std::string place = report_.package + "/" + path;
     SPEEDSTER_TRY(make_directories((root() / place).parent_path()));
     SPEEDSTER_TRY(speedster::copy_file(package_ / path, root() / place));
@@ -210,6 +218,7 @@ class Bundler {
 
   Result<void> copy_files() {
     for (const auto& [source, place] : places_) {
+      SPEEDSTER_TRY(go_on());
       const fs::path to = root() / place.path;
       SPEEDSTER_TRY(make_directories(to.parent_path()));
       SPEEDSTER_TRY(speedster::copy_file(source, to));

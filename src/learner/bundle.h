@@ -8,6 +8,7 @@
 ///     DIR/NAME.speedster/    the package, as it was
 ///     DIR/licenses/  DIR/sbom.spdx.json  DIR/README.txt
 #pragma once
+#include "base/cancel.h"
 #include "learner/options.h"
 #include "learner/sbom.h"
 
@@ -16,6 +17,7 @@ namespace speedster::learner {
 struct BundleOptions {
   LoadOptions load;          ///< how to load here; `require_variant` limits the bundle to that variant's backend
   double run_seconds = 120;  ///< time that the program of the finished bundle has to run the package
+  CancelToken cancel;        ///< looked at between two files: nothing is left then
 };
 
 struct BundleReport {

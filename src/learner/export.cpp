@@ -57,8 +57,13 @@ Result<std::string> place_of(const package::Variant& variant, const std::string&
 }
 
 /// The payload with its files where they lie beside it, as a model names them so, and session.json.
+Result<void> go_on(const CancelToken& cancel) {
+  if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[export] cancelled");
+  return {};
+}
+
 Result<void> write_model(const fs::path& package, const package::EntryPoint& entry, const package::Variant& variant,
-                         const fs::path& folder, ExportReport& report) {
+                         const CancelToken& cancel, const fs::path& folder, ExportReport& report) {
   const bool free_axes = std::ranges::any_of(entry.signature.inputs, [](const TensorSpec& input) {
     return input.unknown_rank || std::ranges::any_of(input.axes, &Axis::dynamic);
   });
@@ -71,6 +76,7 @@ Result<void> write_model(const fs::path& package, const package::EntryPoint& ent
   SPEEDSTER_TRY(make_directories(folder));
   auto note = [&](const std::string& name) { report.files.push_back(folder.filename().string() + "/" + name); };
   for (const std::string& file : variant.files) {
+    SPEEDSTER_TRY(go_on(cancel));
     SPEEDSTER_ASSIGN(const fs::path from, inside(package, file, "export"));
     SPEEDSTER_ASSIGN(const std::string name, place_of(variant, file));
     SPEEDSTER_TRY(make_directories((folder / name).parent_path()));
@@ -105,9 +111,9 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   const fs::path root = staging.path() / "export";
   ExportReport report{
       target, winner->name, winner->backend, original == nullptr ? "" : original->name, {requirement(*winner)}, {}};
-  SPEEDSTER_TRY(write_model(package, entry, *winner, root / "optimized", report));
+  SPEEDSTER_TRY(write_model(package, entry, *winner, options.cancel, root / "optimized", report));
   if (original != nullptr) {
-    SPEEDSTER_TRY(write_model(package, entry, *original, root / kOriginal, report));
+    SPEEDSTER_TRY(write_model(package, entry, *original, options.cancel, root / kOriginal, report));
     if (original->backend != winner->backend) report.requirements.push_back(requirement(*original));
   }
   report.requirements.emplace_back("numpy");
@@ -128,6 +134,7 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   std::error_code ignored;
   fs::permissions(root / kScript, fs::perms(0755), ignored);
   SPEEDSTER_TRY(sync_tree(root));
+  SPEEDSTER_TRY(go_on(options.cancel));
   SPEEDSTER_TRY(check_target(target));
   SPEEDSTER_TRY(replace_directory(root, target));
   SPEEDSTER_TRY(sync_directory(target.parent_path()));

@@ -6,6 +6,7 @@
 ///     DIR/run.py       loads, checks against the original's outputs and times both in interleaved blocks; it needs the
 ///                      vendor's Python package and numpy
 #pragma once
+#include "base/cancel.h"
 #include "learner/options.h"
 
 namespace speedster::learner {
@@ -13,6 +14,7 @@ namespace speedster::learner {
 struct ExportOptions {
   std::string entry = "main";
   std::string variant;  ///< empty = the first variant
+  CancelToken cancel;   ///< looked at between two files: nothing is left then
 };
 
 struct ExportReport {

@@ -130,7 +130,11 @@ def load(folder, signature, threads):
     settings = json.loads((HERE / folder / "session.json").read_text())
     if threads:
         settings["config" if settings["vendor"] == "openvino" else "options"][settings["threads_key"]] = threads
-    return RUNTIMES[settings["vendor"]](HERE / folder, settings, signature)
+    try:
+        return RUNTIMES[settings["vendor"]](HERE / folder, settings, signature)
+    except ModuleNotFoundError as error:
+        sys.exit(f"[run] expected the Python package {error.name} for the {folder} model, got none;"
+                 f" try pip install -r {HERE / 'requirements.txt'}")  # fmt: skip
 
 
 def check(model, samples, limit):
@@ -206,20 +210,20 @@ def main():
     signature = json.loads((HERE / "signature.json").read_text())
     samples = read_samples(signature)
     limit = json.loads((HERE / "optimized" / "session.json").read_text())["limit"]
-    result = {"check": check(load("optimized", signature, options.threads), samples, limit)}
+    checked = check(load("optimized", signature, options.threads), samples, limit)
+    result = {"check": checked}
+    if not options.json:
+        print(f"check: relative L2 {checked['relative_l2']:.3g} (limit {limit:.3g}), cosine {checked['cosine']:.6f}"
+              f" on {len(samples)} samples: {'ok' if checked['ok'] else 'FAILED'}", flush=True)  # fmt: skip
     if (HERE / "original").is_dir():
         result.update(race(signature, samples, options))
     if options.json:
         print(json.dumps(result, indent=2))
-    else:
-        checked = result["check"]
-        print(f"check: relative L2 {checked['relative_l2']:.3g} (limit {limit:.3g}), cosine {checked['cosine']:.6f}"
-              f" on {len(samples)} samples: {'ok' if checked['ok'] else 'FAILED'}")  # fmt: skip
-        if "speedup" in result:
-            speedup = result["speedup"]
-            print(f"time: original {result['original_seconds'] * 1e3:.3f} ms, optimized"
-                  f" {result['optimized_seconds'] * 1e3:.3f} ms: {speedup['median']:.2f} times as fast"
-                  f" ({speedup['low']:.2f} to {speedup['high']:.2f} over {options.loads} loads)")  # fmt: skip
+    elif "speedup" in result:
+        speedup = result["speedup"]
+        print(f"time: original {result['original_seconds'] * 1e3:.3f} ms, optimized"
+              f" {result['optimized_seconds'] * 1e3:.3f} ms: {speedup['median']:.2f} times as fast"
+              f" ({speedup['low']:.2f} to {speedup['high']:.2f} over {options.loads} loads)")  # fmt: skip
     return 0 if result["check"]["ok"] else 1
 
 

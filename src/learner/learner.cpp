@@ -50,6 +50,10 @@ Result<void> check_own_options(const backend::Plugin& plugin, const package::Var
 backend::Options session_options(const backend::Plugin& plugin, const package::Variant& variant,
                                  const LoadOptions& options, int usable_cores) {
   backend::Options session(variant.options.begin(), variant.options.end());
+  for (const char* key : {"threads", "inter_threads", "streams"})
+    if (const auto asked = session.find(key); asked != session.end())
+      if (const auto count = parse_number<int>(asked->second); !count || *count > usable_cores)
+        asked->second = std::to_string(usable_cores);
   const int threads = options.threads > 0 ? options.threads : std::min(variant.threads, usable_cores);
   if (threads > 0 && backend::declares(plugin, "threads")) session["threads"] = std::to_string(threads);
   if (backend::declares(plugin, "contexts")) session["contexts"] = std::to_string(options.contexts);

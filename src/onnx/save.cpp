@@ -75,13 +75,12 @@ class InlineWriter {
 
   Result<void> run() {
     ::onnx::ModelProto shell = model_;
+    shell.mutable_graph()->clear_node();
+    shell.mutable_graph()->clear_initializer();
+    SPEEDSTER_TRY(embed(shell));  // sparse initializers and functions are held as well
     ::onnx::GraphProto graph_shell;
     graph_shell.Swap(shell.mutable_graph());
-    graph_shell.clear_node();
-    graph_shell.clear_initializer();
     shell.clear_graph();
-    for (auto& function : *shell.mutable_functions())
-      for (auto& node : *function.mutable_node()) SPEEDSTER_TRY(embed(node));
 
     const std::string graph_rest = graph_shell.SerializeAsString();
     std::uint64_t graph_bytes = graph_rest.size();
@@ -130,9 +129,10 @@ class InlineWriter {
     return storage_.stream(tensor, [&](std::span<const std::byte> piece) { return file_.append(piece); });
   }
 
-  Result<void> embed(::onnx::NodeProto& node) const {
+  template <typename Owner>
+  Result<void> embed(Owner& owner) const {
     std::optional<Error> failure;
-    visit_tensors(node, [&](TensorProto& tensor) {
+    visit_tensors(owner, [&](TensorProto& tensor) {
       if (!is_stored_outside(tensor)) return true;
       std::string raw;
       auto streamed = storage_.stream(tensor, [&](std::span<const std::byte> piece) -> Result<void> {

@@ -4,6 +4,8 @@
 
 #include <charconv>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "base/text.h"
 #include "onnx/dtypes.h"
@@ -180,6 +182,9 @@ void visit_tensors(::onnx::NodeProto& node, const std::function<bool(TensorProto
 
 Result<std::filesystem::path> Storage::external_file(const TensorProto& tensor) const {
   if (!is_stored_outside(tensor) || location_of(tensor, kOwnFileKey)) return std::filesystem::path();
+  std::set<std::string_view> keys;
+  for (const auto& pair : tensor.external_data())  // readers differ in which of two they believe
+    if (!keys.insert(pair.key()).second) return refuse(tensor, "external data with two of \"" + pair.key() + "\"");
   const std::string* location = location_of(tensor, "location");
   if (!location) return refuse(tensor, "external data with no location");
   if (folder_.empty()) return refuse(tensor, "external data \"" + *location + "\" of a model that is in no folder");

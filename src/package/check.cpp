@@ -74,10 +74,32 @@ void leave_mark(const fs::path& mark, const FileState& state) {
   if (make_directories(mark.parent_path()).ok()) static_cast<void>(write_file(mark, state.text()).ok());
 }
 
+/// The variant's files, and whatever else lies where its vendor looks: names in a model are not ours to read, so all
+/// that could be read must be listed.
+Result<std::set<std::string>> payload_files(const fs::path& package, const Manifest& manifest, const Variant& variant) {
+  std::set<std::string> names(variant.files.begin(), variant.files.end());
+  SPEEDSTER_ASSIGN(const fs::path payload, inside(package, variant.payload, "package"));
+  std::error_code error;
+  const fs::path root = fs::canonical(package, error), folder = fs::canonical(payload.parent_path(), error);
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code status;
+    if (it->symlink_status(status).type() == fs::file_type::directory) continue;
+    std::string name = it->path().lexically_relative(root).generic_string();
+    if (name == kManifestFile) continue;
+    if (!manifest.files.contains(name))
+      return Error(ErrorKind::kCorrupt, "[package] expected only files that the manifest lists beside \"" +
+                                            variant.payload + "\", got \"" + name + "\" too");
+    names.insert(std::move(name));
+  }
+  // A payload that is not there is told below, by its name.
+  return names;
+}
+
 }  // namespace
 
 Result<void> check_payload(const fs::path& package, const Manifest& manifest, const Variant& variant) {
-  for (const std::string& name : variant.files) {
+  SPEEDSTER_ASSIGN(const std::set<std::string> names, payload_files(package, manifest, variant));
+  for (const std::string& name : names) {
     const auto record = manifest.files.find(name);
     if (record == manifest.files.end())
       return Error(ErrorKind::kCorrupt, "[package] expected a digest of \"" + name + "\", got none");

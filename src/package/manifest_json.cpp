@@ -222,8 +222,9 @@ Result<Manifest> manifest_from_json(const Json& json) {
   SPEEDSTER_ASSIGN(manifest.speedster, text_under(json, "speedster"));
   if (version > kManifestVersion)
     return Error(ErrorKind::kVersion, "[package] expected a manifest of version " + std::to_string(kManifestVersion) +
-                                          " or older, got " + std::to_string(version) + "; try Speedster " +
-                                          manifest.speedster.substr(0, 80) + " or newer");
+                                          " or older, got " + std::to_string(version) +
+                                          "; it was written by Speedster " + manifest.speedster.substr(0, 80) +
+                                          "; try that one");
   if (version < 1) return corrupt("expected a manifest version of at least 1, got " + std::to_string(version));
   manifest.version = static_cast<int>(version);
   SPEEDSTER_ASSIGN(const Json* files, json_object(json, "files", kWho));

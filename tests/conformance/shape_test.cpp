@@ -50,6 +50,30 @@ TEST(Shapes, BatchAndSequence) {
   run_all(save(models::attention(), "attention"), calls, 1e-5);
 }
 
+/// A vendor's fast path must not swallow what the slow one tells.
+TEST(Shapes, AnImpossibleTargetFailsInEveryCall) {
+  testing::OnnxWriter m;
+  using testing::OnnxType;
+  m.input("x", OnnxType::kFloat, {2, 3}).input("shape", OnnxType::kInt64, {2});
+  m.output("y", OnnxType::kFloat, {"a", "b"}).node("Reshape", {"x", "shape"}, {"r"}).node("Relu", {"r"}, {"y"});
+  Model model;
+  ASSERT_OK(tested().load(save(m, "reshape_by_value"), {}, model));
+  Context context;
+  ASSERT_OK(context.open(model));
+  const auto call = [&](std::int64_t rows, std::int64_t columns, std::vector<HostTensor>& outputs) {
+    std::vector<HostTensor> inputs = {random_tensor({2, 3}, 1), tensor<std::int64_t>({2}, {rows, columns})};
+    return context.run(inputs, outputs);
+  };
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    std::vector<HostTensor> outputs;
+    for (int good = 0; good < 3; ++good) ASSERT_OK(call(3, 2, outputs));
+    EXPECT_FALSE(call(4, 2, outputs).ok()) << "expected no result of a shape that cannot be";
+    ASSERT_OK(call(6, 1, outputs)) << "expected a failure to have no effect on a later execution";
+    EXPECT_EQ(outputs.at(0).shape, (Extents{6, 1}));
+  }
+}
+
 TEST(Shapes, DependOnTheData) {
   Model model;
   ASSERT_OK(tested().load(save(models::nonzero(), "nonzero"), {}, model));

@@ -193,12 +193,17 @@ class OnnxWriter {
   /// A reference alone, whatever it points to: for hostile models.
   OnnxWriter& external_reference(const std::string& name, OnnxType type, const Extents& dims, const std::string& file,
                                  std::uint64_t offset, std::uint64_t length) {
-    const auto entry = [](const char* key, const std::string& text) { return WireWriter().text(1, key).text(2, text); };
+    return external_entries(
+        name, type, dims, {{"location", file}, {"offset", std::to_string(offset)}, {"length", std::to_string(length)}});
+  }
+  /// The entries as they are, in any number: for hostile models.
+  OnnxWriter& external_entries(const std::string& name, OnnxType type, const Extents& dims,
+                               const std::vector<std::pair<std::string, std::string>>& entries) {
     WireWriter tensor;
     for (const std::int64_t extent : dims) tensor.integer(1, extent);
     tensor.integer(2, static_cast<std::int32_t>(type)).text(8, name);
-    tensor.message(13, entry("location", file)).message(13, entry("offset", std::to_string(offset)));
-    tensor.message(13, entry("length", std::to_string(length))).integer(14, 1);
+    for (const auto& [key, text] : entries) tensor.message(13, WireWriter().text(1, key).text(2, text));
+    tensor.integer(14, 1);
     graph_.message(5, tensor);
     return *this;
   }

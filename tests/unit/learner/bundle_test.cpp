@@ -122,6 +122,14 @@ TEST_F(Bundle, VariantsThatCannotRunHereAreLeftOut) {
   EXPECT_FALSE(fs::exists(root() / "none"));
 }
 
+TEST_F(Bundle, CancelledItLeavesNothing) {
+  BundleOptions options;
+  options.cancel.cancel();
+  fs::create_directory(root() / "there");
+  EXPECT_EQ(bundle(mlp(), root() / "there/out", options).error().kind(), ErrorKind::kCancelled);
+  EXPECT_TRUE(fs::is_empty(root() / "there"));
+}
+
 TEST_F(Bundle, ADamagedPackageIsNotBundled) {
   const fs::path package = mlp();
   ASSERT_TRUE(write_file(package / "payload/model.onnx", "damaged").ok());

@@ -246,6 +246,28 @@ TEST_F(Cpp, CancelReachesARunningCallOnly) {
   EXPECT_TRUE(context->run().ok());
 }
 
+TEST_F(Cpp, AContextKeepsTheLogOfItsLearner) {
+  const fs::path package = test::make_package(root() / "log", testing::models::mlp());
+  const auto told = std::make_shared<int>(0);
+  LoadOptions options;
+  options.log = [told](int, std::string_view) { ++*told; };
+  std::optional<Context> context;
+  {
+    auto learner = Learner::load(package.string(), options);
+    ASSERT_TRUE(learner.ok()) << learner.error().full_message();
+    Tensor x(DType::kFloat32, {1, 16});
+    std::fill(x.as<float>().begin(), x.as<float>().end(), 0.5F);
+    std::vector<Tensor> inputs;
+    inputs.push_back(std::move(x));
+    ASSERT_TRUE(learner->run(inputs).ok()) << "whose context the learner keeps";
+    context.emplace(std::move(learner->context()).value());
+  }
+  options = {};
+  EXPECT_EQ(told.use_count(), 2) << "a context may still be told to log";
+  context.reset();
+  EXPECT_EQ(told.use_count(), 1);
+}
+
 TEST_F(Cpp, InfoProfileLogAndVerify) {
   std::vector<std::string> lines;
   test::VariantPlan first, second;

@@ -99,6 +99,15 @@ TEST_F(Export, OnlyAnExportIsReplaced) {
   EXPECT_EQ(export_package(package, root() / "out", options).error().kind(), ErrorKind::kNotFound);
 }
 
+TEST_F(Export, CancelledItLeavesNothing) {
+  const fs::path package = mlp({variant("only", "onnxruntime")});
+  ExportOptions options;
+  options.cancel.cancel();
+  fs::create_directory(root() / "there");
+  EXPECT_EQ(export_package(package, root() / "there/out", options).error().kind(), ErrorKind::kCancelled);
+  EXPECT_TRUE(fs::is_empty(root() / "there"));
+}
+
 TEST_F(Export, ADamagedPackageIsNotExported) {
   const fs::path package = mlp({variant("only", "onnxruntime")});
   ASSERT_TRUE(write_file(package / "payload/model.onnx", "damaged").ok());

@@ -77,6 +77,30 @@ TEST_F(Save, LargeConstantsInNodesAreKept) {
   EXPECT_EQ(value_or_throw(OnnxModel::read(root() / "external.onnx")).digest().value(), model.digest().value());
 }
 
+TEST_F(Save, LargeSparseInitializersAreKept) {
+  ::onnx::ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(value_or_throw(read_file(models::mlp().save(root() / "dense.onnx"), 1U << 20U))));
+  ::onnx::SparseTensorProto& sparse = *proto.mutable_graph()->add_sparse_initializer();
+  sparse.add_dims(4096);
+  ::onnx::TensorProto& values = *sparse.mutable_values();
+  values.set_name("sparse");
+  values.set_data_type(::onnx::TensorProto::FLOAT);
+  values.add_dims(512);
+  values.set_raw_data(std::string(2048, 'v'));
+  ::onnx::TensorProto& indices = *sparse.mutable_indices();
+  indices.set_data_type(::onnx::TensorProto::INT64);
+  indices.add_dims(512);
+  indices.set_raw_data(std::string(4096, '\0'));
+  ok_or_throw(write_file(root() / "source.onnx", proto.SerializeAsString()));
+
+  const OnnxModel model = value_or_throw(OnnxModel::read(root() / "source.onnx"));
+  ok_or_throw(model.save(root() / "inline.onnx"));
+  ::onnx::ModelProto saved;
+  ASSERT_TRUE(saved.ParseFromString(value_or_throw(read_file(root() / "inline.onnx", 1U << 20U))));
+  ASSERT_EQ(saved.graph().sparse_initializer_size(), 1);
+  EXPECT_EQ(saved.graph().sparse_initializer(0).SerializeAsString(), sparse.SerializeAsString());
+}
+
 TEST_F(Save, WhereItCannotBeWrittenNothingIsLost) {
   const OnnxModel model = parsed(models::mlp());
   EXPECT_EQ(model.save(root() / "no" / "folder.onnx").error().kind(), ErrorKind::kNotFound);

@@ -44,7 +44,7 @@ TEST_F(ManifestTest, ANewerVersionIsRefusedWithTheReleaseThatReadsIt) {
   const auto read = manifest_from_json(newer);
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().kind(), ErrorKind::kVersion);
-  EXPECT_THAT(read.error().message(), HasSubstr("try Speedster 7.1.0 or newer"));
+  EXPECT_THAT(read.error().message(), HasSubstr("written by Speedster 7.1.0; try that one"));
 }
 
 struct Damage {

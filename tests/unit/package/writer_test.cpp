@@ -204,6 +204,26 @@ TEST_F(Check, AMarkStandsForTheDigest) {
   EXPECT_EXIT(unread(), testing::ExitedWithCode(::geteuid() == 0 ? 0 : 1), "");
 }
 
+TEST_F(Check, NothingElseLiesWhereAVendorLooks) {
+  ASSERT_TRUE(check().ok());
+  fs::create_symlink("/etc/hostname", package_ / "payload/model.bin");
+  const auto linked = check();
+  EXPECT_EQ(linked.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_THAT(linked.error().message(), HasSubstr("payload/model.bin"));
+  fs::remove(package_ / "payload/model.bin");
+  fs::create_directory(package_ / "payload/deeper");
+  ASSERT_TRUE(write_file(package_ / "payload/deeper/more.bin", "more").ok());
+  EXPECT_EQ(check().error().kind(), ErrorKind::kCorrupt);
+  fs::remove_all(package_ / "payload/deeper");
+  ASSERT_TRUE(check().ok());
+  // What the manifest lists for somebody else has to be as it says, too.
+  Manifest fewer = manifest_;
+  std::erase(fewer.entries.at("main").variants.front().files, "payload/weights.bin");
+  flip_byte_quietly(package_ / "payload/weights.bin");
+  EXPECT_EQ(check_payload(package_, fewer, fewer.entries.at("main").variants.front()).error().kind(),
+            ErrorKind::kCorrupt);
+}
+
 TEST_F(Check, AChangedByteIsFoundEvenWithItsOldTimeStamp) {
   std::this_thread::sleep_for(std::chrono::milliseconds(40));
   ASSERT_TRUE(check().ok());

@@ -197,6 +197,20 @@ TEST_F(HostContextTest, BoundMemoryCannotBeTaken) {
   EXPECT_EQ(failure_code([&] { context_.take_output(0); }), SP_INVALID);
 }
 
+TEST_F(HostContextTest, MemoryThatWasBoundIsTheCallersWhateverIsBoundNow) {
+  std::vector<float> room(4), other(4);
+  feed({1, 2});
+  bind(room);
+  context_.execute(nullptr);
+  bind(other);
+  EXPECT_TRUE(read().second) << "the result lies where it was made";
+  EXPECT_EQ(failure_code([&] { context_.take_output(0); }), SP_INVALID) << "it would be freed under its new owner";
+  context_.bind_output(0, nullptr, 0);
+  EXPECT_EQ(failure_code([&] { context_.take_output(0); }), SP_INVALID);
+  context_.execute(nullptr);
+  EXPECT_FALSE(read().second);
+}
+
 TEST_F(HostContextTest, AStoppedExecutionIsCancelledAndTheNextOneIsNot) {
   feed({1, 2});
   context_.during = [&] { context_.cancel(); };

@@ -100,6 +100,27 @@ TEST(IrScan, RefusesOtherFiles) {
   EXPECT_EQ(failure_code([&] { scan_ir(folder.write("alone.xml", weights)); }), SP_NOT_FOUND);
 }
 
+TEST(IrScan, WhatTheVendorDoesNotReadIsNotBelieved) {
+  const Folder folder;
+  const std::string nonzero = kInput + layer(1, "NonZero") + layer(2, "Result");
+  const std::string edges = edge(0, 1, 0) + edge(1, 2, 0);
+  const std::string disguise = layer(1, "ReLU");
+  EXPECT_THAT(scan(folder, net(nonzero + "<!-- " + disguise + "-->", edges)).value_dependent, ElementsAre(true));
+  EXPECT_THAT(scan(folder, net(nonzero + "<![CDATA[" + disguise + "]]>", edges)).value_dependent, ElementsAre(true));
+  EXPECT_EQ(failure_code([&] { scan(folder, net(nonzero + disguise, edges)); }), SP_INVALID) << "two layers of one id";
+  EXPECT_EQ(failure_code([&] { scan(folder, net(nonzero + "<layer name='>' id=\"9\"/>", edges)); }), SP_INVALID);
+  EXPECT_EQ(failure_code([&] { scan(folder, "<!DOCTYPE net [<!ENTITY a \"b\">]>" + net(nonzero, edges)); }),
+            SP_INVALID);
+}
+
+TEST(IrScan, WeightsAreNoLink) {
+  const Folder folder;
+  const std::string xml = net(kInput + layer(1, "Const", "element_type=\"f32\"") + layer(2, "Result"), edge(1, 2, 0));
+  folder.write("elsewhere", "weights");
+  std::filesystem::create_symlink("elsewhere", folder.path() / "linked.bin");
+  EXPECT_EQ(failure_code([&] { scan_ir(folder.write("linked.xml", xml)); }), SP_INVALID);
+}
+
 TEST(IrScan, EveryCutEndsInAFailureOrAScan) {
   const Folder folder;
   folder.write("m.bin", "weights");

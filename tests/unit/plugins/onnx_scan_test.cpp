@@ -113,6 +113,28 @@ TEST(OnnxScan, ExternalDataStaysInTheFolder) {
   EXPECT_EQ(failure_code([&] { scan_onnx(folder.path() / "m.onnx", "test"); }), SP_INVALID);
 }
 
+TEST(OnnxScan, ExternalDataSaysEverythingOnce) {
+  const Folder folder;
+  folder.write("w.bin", std::string(64, 'w'));
+  const auto reading = [&](std::vector<std::pair<std::string, std::string>> entries) {
+    OnnxWriter m;
+    m.input("x", OnnxType::kFloat, {16}).output("y", OnnxType::kFloat, {16}).node("Add", {"x", "w"}, {"y"});
+    m.external_entries("w", OnnxType::kFloat, {16}, entries);
+    return code_of(folder, m);
+  };
+  EXPECT_EQ(reading({{"location", "w.bin"}, {"length", "64"}}), 0);
+  EXPECT_EQ(reading({{"location", "w.bin"}, {"location", "a/../../w.bin"}}), SP_INVALID) << "readers differ";
+  EXPECT_EQ(reading({{"location", "w.bin"}, {"offset", "0"}, {"offset", "99"}}), SP_INVALID);
+  EXPECT_EQ(reading({{"location", "*/_ORT_MEM_ADDR_/*"}}), SP_INVALID) << "an address to some vendors";
+}
+
+TEST(OnnxScan, AnOutputIsThereOnce) {
+  const Folder folder;
+  OnnxWriter twice;
+  twice.input("x", OnnxType::kFloat, {2}).output("y", OnnxType::kFloat, {2}).output("y", OnnxType::kFloat, {2});
+  EXPECT_EQ(code_of(folder, twice.node("Abs", {"x"}, {"y"})), SP_INVALID);
+}
+
 TEST(OnnxScan, CopiesAModelWithItsData) {
   const Folder folder;
   const OnnxScan found = scan(folder, models::external_data());
