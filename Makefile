@@ -1,5 +1,5 @@
 # A thin front for CMake presets and pip; each can be used directly.
-.PHONY: setup build toolchains demo test test-all bench clean
+.PHONY: setup build toolchains demo test test-all lint bench clean
 PRESET ?= release
 SPEEDSTER := build/$(PRESET)/bin/speedster
 
@@ -28,6 +28,10 @@ test-all: toolchains
 	python3 cmake/check_includes.py .
 	ctest --preset $(PRESET)
 	scripts/sanitize.sh
+
+# clang-format and clang-tidy on what differs from BASE (a commit; by default the upstream branch).
+lint:
+	scripts/lint.sh $(BASE)
 
 # The figures of the README, one after the other; nothing else should run meanwhile. FIGURES="overhead search_time" picks some.
 bench: demo

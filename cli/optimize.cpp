@@ -28,8 +28,15 @@ std::vector<std::string> pieces(const std::vector<std::string>& lists) {
 /// A search takes minutes: what it is to write is looked at before.
 Result<void> check_writable(const std::string& file, const char* option) {
   if (file.empty()) return {};
-  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
   std::error_code error;
+  // What is written through (devices, links) is looked at itself.
+  if (fs::exists(file, error) && !fs::is_regular_file(fs::symlink_status(file, error)) &&
+      !fs::is_directory(file, error)) {
+    if (::access(file.c_str(), W_OK) != 0)
+      return errno_error(errno, "optimize", std::string("a writable file for ") + option, file);
+    return {};
+  }
+  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
   if (!fs::is_directory(folder, error))
     return Error(ErrorKind::kUsage, std::string("[usage] expected ") + option +
                                         " to be a file in an existing folder, got " + file + "; try mkdir -p " +
@@ -134,7 +141,7 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   add_list(app, "--precisions", a.precisions, "Only these: fp32, bf16, fp16, dynamic-int8, static-int8")
       ->group(kTriedGroup)
       ->type_name("NAME,…");
-  add_list(app, "--exclude", a.exclude, "Leave out candidates, stages or passes (shell patterns)")
+  add_list(app, "--exclude", a.exclude, "Leave out candidates, or the stage corners (shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
   add_list(app, "--exclude-nodes", a.exclude_nodes, "Nodes that stay in full precision (names or shell patterns)")

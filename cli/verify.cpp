@@ -21,16 +21,21 @@ void print(const Json& result, Io& io) {
     if (found == result.end() || found->is_null()) return std::string(report::kNothing);
     return report::printable(found->is_string() ? found->get<std::string>() : to_text(*found));
   };
-  io.say("files     " + text("files") + " checked, " +
-         number(result, "bytes", [](double b) { return report::format_bytes(static_cast<std::uint64_t>(b)); }));
-  io.say("manifest  " + text("manifest_sha256"));
-  io.say("variant   " + text("variant") + ", ran in " + text("precision"));
-  io.say("samples   " + text("samples") + " run, relative L2 " + number(result, "relative_l2", report::format_number) +
-         " (limit " + number(result, "limit", report::format_number) + "), cosine " +
-         number(result, "cosine", report::format_number));
   const auto seconds = [](double s) { return report::format_seconds(s); };
-  io.say("latency   " + number(result, "latency_seconds", seconds) + " here, " +
-         number(result, "judged_latency_seconds", seconds) + " when it was made");
+  const auto bytes = [](double b) { return report::format_bytes(static_cast<std::uint64_t>(b)); };
+  // After a failure only what came before it is there.
+  const auto say = [&](const char* key, const std::string& line) {
+    if (const auto found = result.find(key); found != result.end() && !found->is_null()) io.say(line);
+  };
+  say("files", "files     " + text("files") + " checked, " + number(result, "bytes", bytes));
+  say("manifest_sha256", "manifest  " + text("manifest_sha256"));
+  say("variant", "variant   " + text("variant") + ", ran in " + text("precision"));
+  say("samples", "samples   " + text("samples") + " run, relative L2 " +
+                     number(result, "relative_l2", report::format_number) + " (limit " +
+                     number(result, "limit", report::format_number) + "), cosine " +
+                     number(result, "cosine", report::format_number));
+  say("latency_seconds", "latency   " + number(result, "latency_seconds", seconds) + " here, " +
+                             number(result, "judged_latency_seconds", seconds) + " when it was made");
 }
 
 Result<ExitCode> run(const std::string& package, const LoadArguments& arguments, Io& io) {

@@ -20,7 +20,8 @@ Result<Json> probe(const std::string& name) {
     for (const auto& [key, about] : described.items()) all[key];
     SPEEDSTER_ASSIGN(const backend::Options load, backend::options_of_scope(plugin, all, "load"));
     answer["load_options"] = Json::array();
-    for (const auto& [key, value] : load) answer["load_options"].push_back(key);
+    for (const auto& [key, value] : load)
+      if (!backend::caller_only(plugin, key)) answer["load_options"].push_back(key);  // a package must not choose those
     return answer;
   }
   // A vendor that is not there is what a probe finds out, no failure of it; a plug-in that is not there is.

@@ -102,6 +102,10 @@ Drop DropAccumulator::estimate(bool independent, double confidence) const {
   return result;
 }
 
+bool DropAccumulator::new_non_finite() const {
+  return std::ranges::any_of(outputs_, [](const auto& output) { return output->new_non_finite; });
+}
+
 bool DropAccumulator::hopeless(double budget, std::size_t remaining) const {
   const auto total = static_cast<double>(samples_ + remaining);
   return std::ranges::any_of(outputs_, [&](const auto& output) {

@@ -78,6 +78,8 @@ class DropAccumulator {
   /// The budget cannot be held any more whatever the remaining samples say (judging in growing prefixes). Without a
   /// budget (0) it is the relative L2 that cannot come back below kFullPrecision.
   bool hopeless(double budget, std::size_t remaining) const;
+  /// NaN or infinity in a judged output where the original has numbers, so far.
+  bool new_non_finite() const;
 
  private:
   struct Output;

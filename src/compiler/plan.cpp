@@ -172,7 +172,6 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
   for (const Row& row : rows) {
     if (!input.wanted_backends.empty() && !contains(input.wanted_backends, row.backend)) continue;
     if (!input.wanted_precisions.empty() && !contains(input.wanted_precisions, row.precision)) continue;
-    if (matches_any(input.exclude, row.name)) continue;
     Recipe recipe = make(row, input);
     recipe.not_possible = obstacle(recipe, input);
     recipes.push_back(std::move(recipe));

@@ -58,7 +58,6 @@ struct PlanInput {
   bool random_samples = false;
   std::vector<std::string> wanted_backends;    ///< empty = all
   std::vector<std::string> wanted_precisions;  ///< empty = all
-  std::vector<std::string> exclude;            ///< shell patterns on recipe names
   std::vector<std::string> exclude_nodes;
   std::map<std::string, std::string> session;  ///< spinning, arena, streams, …: each for the backends that know it
 };

@@ -320,14 +320,15 @@ class Optimization {
 
   Result<Report> conclude(search::Outcome outcome) {
     session_.enter("save");
-    session_.end_stage();
     outcome.report.stages = session_.stages;
-    outcome.report.seconds = now_seconds() - session_.started;
+    outcome.report.seconds = now_seconds() - session_.started;  // the package's own report cannot know how long it took
     // Cancelled with nothing confirmed: there is nothing to package, and what was found out is in the journal.
     const bool nothing = outcome.report.outcome == "cancelled" && !outcome.report.winner;
     if (!request_.output.empty() && !nothing) {
       SPEEDSTER_TRY(saving::save(session_, outcome));
     }
+    session_.end_stage();
+    outcome.report.stages = session_.stages;
     outcome.report.seconds = now_seconds() - session_.started;
     session_.tell();
     return std::move(outcome.report);

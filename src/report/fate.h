@@ -15,7 +15,7 @@ struct FateRow {
 };
 
 /// All fates in the order of the enumeration.
-inline constexpr std::array<FateRow, 11> kFates = {{
+inline constexpr std::array<FateRow, 12> kFates = {{
     {CandidateFate::kWinner, "winner", "in the package, first variant"},
     {CandidateFate::kEquivalent, "equivalent", "as fast as the winner, not chosen"},
     {CandidateFate::kSlower, "slower", "qualified, slower than the winner"},
@@ -27,6 +27,7 @@ inline constexpr std::array<FateRow, 11> kFates = {{
     {CandidateFate::kFailed, "failed", "crashed, timed out, out of memory, vendor error or wrong outputs"},
     {CandidateFate::kNotPossible, "not possible", "cannot work on this machine or model, known beforehand"},
     {CandidateFate::kNotTried, "not tried", "the time ended or the search was cancelled"},
+    {CandidateFate::kOriginal, "original", "what the candidates are measured against"},
 }};
 
 constexpr const FateRow& fate_row(CandidateFate fate) {

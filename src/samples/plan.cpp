@@ -62,10 +62,7 @@ class Planner {
         if (plan_.inputs[k].parts.empty()) return missing(name, arrays, file);
       }
     }
-    std::string ignored;
-    for (const auto& [name, found] : arrays)
-      if (!used.contains(name)) ignored += (ignored.empty() ? "" : ", ") + name;
-    if (!ignored.empty()) plan_.notes.push_back("no input is called " + ignored + ": left out");
+    note_ignored(arrays, used);
     return finish();
   }
 
@@ -77,8 +74,11 @@ class Planner {
     if (error) return errno_error(error.value(), "samples", "a readable folder", folder);
     std::ranges::sort(files);
     if (files.empty()) return bad("npz, npy or safetensors files, one a sample, in " + folder.string(), "none");
+    Names inputs;
+    for (const TensorSpec& input : signature_.inputs) inputs.insert(input.name);
     for (const fs::path& file : files) {
       SPEEDSTER_ASSIGN(const Arrays arrays, arrays_of(file, signature_));
+      if (plan_.notes.empty()) note_ignored(arrays, inputs);
       for (std::size_t k = 0; k < plan_.inputs.size(); ++k) {
         const auto it = arrays.find(plan_.inputs[k].spec.name);
         if (it == arrays.end()) return missing(plan_.inputs[k].spec.name, arrays, file);
@@ -89,6 +89,13 @@ class Planner {
   }
 
  private:
+  void note_ignored(const Arrays& arrays, const Names& used) {
+    std::string ignored;
+    for (const auto& [name, found] : arrays)
+      if (!used.contains(name)) ignored += (ignored.empty() ? "" : ", ") + name;
+    if (!ignored.empty()) plan_.notes.push_back("no input is called " + ignored + ": left out");
+  }
+
   Error bad(const std::string& expected, const std::string& got) const {
     return {ErrorKind::kBadInput,
             "[samples] expected " + expected + ", got " + got + "; try\n" + how_to_write(signature_)};
@@ -118,18 +125,14 @@ class Planner {
   }
   static bool info_numpy(DType dtype) { return !info(dtype).numpy.empty(); }
 
-  /// The shape of one call against the model and --shapes.
+  /// The shape of one call against the model.
   Result<void> check_shape(std::size_t k, const Shape& shape, const std::string& array) const {
     const TensorSpec& spec = plan_.inputs[k].spec;
-    const auto given = options_.shapes.find(spec.name);
     bool fits = spec.unknown_rank || shape.size() == spec.axes.size();
     for (std::size_t i = 0; fits && !spec.unknown_rank && i < shape.size(); ++i)
       fits = spec.axes[i].dynamic() || spec.axes[i].value == shape[i];
     if (!fits)
       return bad("samples that fit " + describe(spec), to_string(shape) + " a sample in the array \"" + array + "\"");
-    if (given != options_.shapes.end() && !std::ranges::equal(given->second, shape))
-      return bad("samples of " + to_string(given->second) + " for " + spec.name + ", as --shapes says",
-                 to_string(shape) + " in the array \"" + array + "\"");
     return {};
   }
 
@@ -141,7 +144,7 @@ class Planner {
     return {};
   }
 
-  /// An array that is one call.
+  /// An array that is one call, of whatever size its dynamic axes have: what --shapes gives is the one to optimize for.
   Result<void> add_sample(std::size_t k, const Found& found) {
     SPEEDSTER_TRY(check_dtype(plan_.inputs[k], found.info));
     SPEEDSTER_TRY(check_shape(k, found.info.shape, found.info.name));
@@ -195,6 +198,10 @@ class Planner {
     const std::int64_t samples = rows / each;
     if (samples == 0) return bad("at least " + std::to_string(each) + " rows along axis 0 for " + describe(spec), got);
     SPEEDSTER_TRY(check_shape(k, sample, found.info.name));
+    if (const auto given = options_.shapes.find(spec.name);
+        given != options_.shapes.end() && !std::ranges::equal(given->second, sample))
+      return bad("samples of " + to_string(given->second) + " for " + spec.name + ", as --shapes says",
+                 to_string(sample) + " in the array \"" + found.info.name + "\"");
     SPEEDSTER_TRY(add_shape(k, sample, static_cast<std::size_t>(samples)));
     input.parts.push_back({found.file, found.array, static_cast<std::size_t>(samples)});
     if (each > 1 || plan_.rows == 0) {

@@ -45,6 +45,7 @@ std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std:
     const Result<Json> probe = ask(supervisor, name, work, deadline, cancel);
     if (!probe) {
       state.reason = probe.error().full_message();
+      if (toolchain::find_recipe(name).ok()) state.remedy = "speedster toolchain install " + name + " --force";
       continue;
     }
     const Result<bool> usable = json_bool(*probe, "usable", "probe");

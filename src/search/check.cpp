@@ -198,6 +198,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
       session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
   std::size_t done = 0;
   std::size_t next_look = 16;
+  std::optional<std::size_t> wrong;  // the first sample with NaN or infinity where the original has numbers
   const bool timed = session.deadline.limited();
   const double share = part.stop_when_hopeless ? kCheckShare : external ? kShareBesideAProgram : kJudgeShare;
   const double allowed = timed ? share * session.deadline.left() : 0;
@@ -221,8 +222,12 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
         if (got[i].size() != wants.size())
           return Error(ErrorKind::kVendor, "[check] expected " + std::to_string(wants.size()) + " outputs, got " +
                                                std::to_string(got[i].size()));
-        SPEEDSTER_TRY(check_shapes(session.signature, wants, got[i]));
+        if (auto fits = check_shapes(session.signature, wants, got[i]); !fits.ok()) {
+          child.report_wrong(fits.error(), wanted[i]);
+          return std::move(fits).error();
+        }
         SPEEDSTER_TRY(accumulator.add(wants, got[i], label_of(session.store, wanted[i])));
+        if (!wrong && accumulator.new_non_finite()) wrong = wanted[i];
         if (external)
           if (auto added = external->add(wanted[i], wants, got[i]); !added.ok())
             return with_files(session, candidate, part, std::move(added).error());
@@ -241,6 +246,12 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
     SPEEDSTER_ASSIGN(const Json info, as_vendors(child.stats(session.deadline, session.cancel)));
     note_info(session, candidate, info);
   }
+  if (wrong)
+    child.report_wrong(Error(ErrorKind::kVendor,
+                             "[check] expected numbers where the original has some, got NaN or infinity on "
+                             "sample " +
+                                 std::to_string(*wrong)),
+                       *wrong);
   const double confidence = session.budget.confidence.value_or(0.95);
   accuracy::Drop drop = accumulator.estimate(part.independent, confidence);
   if (!external || drop.new_non_finite) return drop;

@@ -175,7 +175,8 @@ Result<void> price_excluded(Session& session, std::vector<Candidate>& candidates
   for (const std::size_t index : excluded) entrants.push_back(entrant_of(session, candidates[index], "race"));
   auto prices = race_or_recall(session, "excluded", original, std::move(entrants), one_look, deadline);
   if (!prices.ok()) return session.stopping() ? Result<void>() : std::move(prices).error();
-  double best = contest.race.original_seconds;
+  // Where nobody could win, nobody raced.
+  double best = contest.race.original_seconds > 0 ? contest.race.original_seconds : prices->original_seconds;
   for (const std::size_t index : contest.finalists)
     best = std::min(best, candidates[index].row.race_latency.value_or(best));
   for (const std::size_t index : excluded) {
@@ -291,6 +292,13 @@ Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates,
   earlier.finalists = contenders;
   earlier.priced.reset();
   keep_fastest(earlier, candidates, policy);
+  session.progress.best.clear();
+  session.progress.best_speedup = 0;
+  if (const double best = earlier.finalists.empty() ? 0 : *candidates[earlier.finalists.front()].row.race_latency;
+      best > 0 && best < earlier.race.original_seconds) {
+    session.progress.best = candidates[earlier.finalists.front()].recipe.name;
+    session.progress.best_speedup = earlier.race.original_seconds / best;
+  }
   SPEEDSTER_TRY(price_excluded(session, candidates, original, excluded,
                                race_deadline(session, policy, original, candidates, contenders, confirm_end), earlier));
   return earlier;

@@ -176,7 +176,10 @@ Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original
     auto got = child.run_shape(corner.shapes, 0, kCalls, session.deadline, session.cancel);
     if (!got.ok())
       return std::move(got).error().wrap("[corners] expected " + winner.recipe.name + " to run " + corner.name);
-    SPEEDSTER_TRY(compare_corner(session, winner, corner, expected->outputs, got->outputs));
+    if (auto same = compare_corner(session, winner, corner, expected->outputs, got->outputs); !same.ok()) {
+      child.report_wrong(same.error());
+      return std::move(same).error();
+    }
     row.original_seconds = expected->call_seconds;
     row.winner_seconds = got->call_seconds;
     row.slower = got->call_seconds > kSlowerFactor * expected->call_seconds;

@@ -55,10 +55,10 @@ class Preparation {
   }
 
   Result<job::JobResult> execute(const job::JobRequest& job) {
-    SPEEDSTER_ASSIGN(
-        job::JobResult result,
-        session_.cache->run(*session_.supervisor, job,
-                            session_.deadline.sooner(session_.request->candidate_timeout_seconds), session_.cancel));
+    // A job has a limit of its own, from when it runs; what passes that has failed and is kept. The deadline is the
+    // search's, and ends with no such verdict.
+    SPEEDSTER_ASSIGN(job::JobResult result,
+                     session_.cache->run(*session_.supervisor, job, session_.deadline, session_.cancel));
     if (result.ok()) return result;
     candidate_.row.job_directory = result.directory.string();
     return result.error();
@@ -116,16 +116,6 @@ class Preparation {
     return {};
   }
 
-  /// Int8 that was judged with VNNI needs it: without it, 8-bit products saturate.
-  std::vector<std::string> needed_isa() const {
-    const bool int8 = candidate_.recipe.requested_precision.ends_with("int8") ||
-                      std::ranges::any_of(candidate_.recipe.steps, [](const compiler::StepSpec& step) {
-                        return step.step.starts_with("quantize") || step.step == "nncf";
-                      });
-    const std::string vnni = session_.vnni();
-    return int8 && !vnni.empty() ? std::vector<std::string>{vnni} : std::vector<std::string>{};
-  }
-
   Result<void> compile() {
     const compiler::Recipe& recipe = candidate_.recipe;
     job::JobRequest job = request("compile", "compile");
@@ -139,7 +129,7 @@ class Preparation {
                    {"threads", session_.threads_of(recipe)},
                    {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
-    job.options["needs_isa"] = needed_isa();
+    job.options["needs_isa"] = needed_isa(recipe, session_.vnni());
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     candidate_.package = result.directory / "out" / "package";
     SPEEDSTER_ASSIGN(package::LoadedManifest loaded, package::read_manifest(candidate_.package));
@@ -161,6 +151,14 @@ class Preparation {
 };
 
 }  // namespace
+
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni) {
+  const bool int8 = recipe.requested_precision.ends_with("int8") ||
+                    std::ranges::any_of(recipe.steps, [](const compiler::StepSpec& step) {
+                      return step.step.starts_with("quantize") || step.step == "nncf";
+                    });
+  return int8 && !vnni.empty() ? std::vector<std::string>{vnni} : std::vector<std::string>{};
+}
 
 Result<void> prepare(Session& session, Candidate& candidate) {
   const double begin = now_seconds();

@@ -81,8 +81,11 @@ std::string budget_for(double drop) {
 }
 
 std::string accept_command(const OptimizeRequest& request, double drop) {
-  std::string command =
-      request.command_line.empty() ? "speedster optimize " + quoted(request.model) : request.command_line;
+  std::string command = request.command_line;
+  if (command.empty()) {  // asked for from C++
+    command = "speedster optimize " + quoted(request.model) + " --data " + quoted(request.data);
+    if (!request.output.empty()) command += " -o " + quoted(request.output);
+  }
   const std::string flag = "--metric-drop";
   if (const std::size_t at = command.find(" " + flag); at != std::string::npos) {
     std::size_t end = command.find_first_not_of(" =", at + 1 + flag.size());

@@ -21,6 +21,7 @@ constexpr double kFullPrecisionL2 = 1e-3;
 constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
 // Where the leader broke the budget while it was judged.
 constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
+constexpr const char* kCorners = "corners";  // the stage that --exclude may name
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 
@@ -138,6 +139,7 @@ class Search {
     }
     original_ = candidate_of(std::move(original));
     defaults_ = candidate_of(std::move(defaults));
+    note_unused_patterns(recipes);
     for (compiler::Recipe& recipe : recipes) {
       if (compiler::matches_any(request.exclude, recipe.name)) continue;
       const std::string obstacle = recipe.not_possible;
@@ -148,11 +150,26 @@ class Search {
     return {};
   }
 
+  /// A misspelt --exclude would silently exclude nothing.
+  void note_unused_patterns(const std::vector<compiler::Recipe>& recipes) {
+    for (const std::string& pattern : session_.request->exclude) {
+      const bool used =
+          compiler::matches_any({pattern}, kCorners) ||
+          std::ranges::any_of(recipes, [&](const auto& one) { return compiler::matches_any({pattern}, one.name); });
+      if (!used) notes_.push_back("--exclude " + pattern + " matches no candidate and no stage");
+    }
+  }
+
   Result<std::vector<compiler::Recipe>> planned(compiler::Recipe& original) {
     const OptimizeRequest& request = *session_.request;
     SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, onnx_model::OnnxModel::read(session_.model));
     compiler::PlanInput input;
     input.model = {model.operators(), model.weight_bytes()};
+    for (const char* drawn :
+         {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+      if (input.model.operators.contains(drawn))
+        notes_.push_back(std::string("the model draws random numbers (") + drawn +
+                         "): its outputs differ from call to call, and so do those of every candidate");
     input.machine = session_.machine;
     input.backends = backends_;
     input.toolchains = probe_toolchains();
@@ -160,7 +177,6 @@ class Search {
     input.random_samples = session_.store.random();
     input.wanted_backends = request.backends;
     input.wanted_precisions = request.precisions;
-    input.exclude = request.exclude;
     input.exclude_nodes = request.exclude_nodes;
     input.session = request.session;
     SPEEDSTER_ASSIGN(const auto session, compiler::session_of(input, original.backend));
@@ -304,7 +320,8 @@ class Search {
       return {};
     }
     candidate.searched = *drop;
-    if (candidate.check_cut) return {};  // a later search has the time for all samples
+    // A later search has the time for all samples, and who answers wrong is tried again, as all that failed.
+    if (candidate.check_cut || drop->new_non_finite) return {};
     return session_.journal->record("checked", candidate.digest, check_to_json(session_, candidate));
   }
 
@@ -390,7 +407,7 @@ class Search {
             retire(candidate, CandidateFate::kFailed, drop.error().full_message());
         } else {
           candidate.judged = *drop;
-          if (!candidate.check_cut)
+          if (!candidate.check_cut && !drop->new_non_finite)
             SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
         }
       }
@@ -436,10 +453,10 @@ class Search {
 
   /// The winner must run every declared shape; one that does not is out and the next takes its place.
   Result<void> declare(Contest& contest) {
-    session_.enter("corners", kTailShare);
+    session_.enter(kCorners, kTailShare);
     ranked_ = ranking(candidates_, contest);
     // Axes that move have corners; ragged samples have such axes.
-    if (session_.stage_excluded("corners") || corners_of(session_.signature).empty()) return {};
+    if (session_.stage_excluded(kCorners) || corners_of(session_.signature).empty()) return {};
     const auto not_run = [&](const std::string& why) -> Result<void> {
       notes_.push_back("the corners of the declared shapes were not run: " + why);
       return {};
@@ -486,6 +503,7 @@ class Search {
     outcome.variants = ranked_;
     outcome.report =
         make_report(session_, candidates_, contest.baseline_is_defaults ? defaults_ : original_, contest, ranked_);
+    outcome.report.original.fate = CandidateFate::kOriginal;
     outcome.report.original_settings =
         contest.baseline_is_defaults ? "ONNX Runtime's defaults"
                                      : "all graph optimizations, " + std::to_string(session_.threads) + " threads";

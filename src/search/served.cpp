@@ -16,6 +16,13 @@ constexpr const char* kWho = "serve";
 // One slot of the ring. A sample that needs more grows it; fewer, larger slots would only cost memory.
 constexpr std::uint64_t kSlotBytes = std::uint64_t{32} << 20U;
 
+Json run_request(std::span<const std::size_t> samples) {
+  return {{"op", "run"},
+          {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
+          {"slot_bytes", kSlotBytes},
+          {"offset", 0}};
+}
+
 }  // namespace
 
 struct ServedPackage::State {
@@ -30,13 +37,18 @@ struct ServedPackage::State {
       SPEEDSTER_TRY(child.resume());
       paused = false;
     }
+    latest = request;
     auto reply = child.call(request, deadline.sooner(spec.call_timeout_seconds), cancel);
-    if (reply.ok() || !spec.failed || reply.error().kind() == ErrorKind::kCancelled) return reply;
-    job::ServeFailure failure{spec.directory, spec.package, spec.samples, {loaded}, reply.error(), spec.limits, {}, {}};
+    if (!reply.ok() && reply.error().kind() != ErrorKind::kCancelled) report(request, reply.error());
+    return reply;
+  }
+
+  void report(const Json& request, const Error& error) const {
+    if (!spec.failed) return;
+    job::ServeFailure failure{spec.directory, spec.package, spec.samples, {loaded}, error, spec.limits, {}, {}};
     failure.limits.wall_seconds = 2 * spec.call_timeout_seconds;  // the loading and the call
     if (request != loaded) failure.requests.push_back(request);
     spec.failed(std::move(failure));
-    return reply;
   }
 
   void unmap() {
@@ -105,6 +117,7 @@ struct ServedPackage::State {
   job::Child child;
   ServeSpec spec;
   Json loaded;  // the request that loaded the package
+  Json latest;
   UniqueFd memory;
   void* map = nullptr;
   std::size_t map_bytes = 0;
@@ -158,13 +171,14 @@ Result<Json> ServedPackage::stats(const Deadline& deadline, const CancelToken& c
   return reply.value("stats", Json::object());
 }
 
+void ServedPackage::report_wrong(const Error& error, std::optional<std::size_t> sample) {
+  const std::size_t one[] = {sample.value_or(0)};
+  state_->report(sample ? run_request(one) : state_->latest, error);
+}
+
 Result<std::vector<Outputs>> ServedPackage::run(std::span<const std::size_t> samples, const Deadline& deadline,
                                                 const CancelToken& cancel) {
-  const Json request = {{"op", "run"},
-                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
-                        {"slot_bytes", kSlotBytes},
-                        {"offset", 0}};
-  SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
+  SPEEDSTER_ASSIGN(Json reply, state_->call(run_request(samples), deadline, cancel));
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   if (all.empty() || all.size() > samples.size())
     return Error(ErrorKind::kInternal, "[serve] expected outputs of 1 to " + std::to_string(samples.size()) +

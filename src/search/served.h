@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,6 +73,8 @@ class ServedPackage {
   /// At least `calls` single calls in closed loops of `concurrency` callers: their seconds.
   Result<std::vector<double>> tail(int calls, int concurrency, std::span<const std::size_t> samples,
                                    const Deadline& deadline, const CancelToken& cancel);
+  /// What it answered is wrong: tells the listener, with the run of this sample, else the latest request.
+  void report_wrong(const Error& error, std::optional<std::size_t> sample = {});
   Result<void> pause();
   bool running() const;
   /// Watching memory disturbs timing: off in the race.

@@ -101,6 +101,10 @@ struct Session {
 /// Real samples of one timing: several, but not so many that copying them in costs more than timing them.
 inline constexpr std::size_t kTimedSamples = 16;
 
+/// Instruction sets that the variant of a recipe needs on other machines: int8 that was judged with VNNI (`vnni`: its
+/// name here, empty where there is none) needs it, because without it 8-bit products saturate.
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni);
+
 /// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
 /// step is the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
 Result<void> prepare(Session& session, Candidate& candidate);

@@ -8,27 +8,13 @@ import json
 import os
 import pathlib
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import zipfile
+
+from arrays import npy, npz
 
 BAD_INPUT, USAGE, SYSTEM = 4, 2, 8
-
-
-def npy(values: list[float], shape: tuple[int, ...], code: str = "f") -> bytes:
-    dtype = {"f": "<f4", "d": "<f8", "q": "<i8"}[code]
-    header = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode()
-    header = header.ljust(117) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}{code}", *values)
-
-
-def npz(path: pathlib.Path, **arrays: bytes) -> pathlib.Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in arrays.items():
-            archive.writestr(name + ".npy", content)
-    return path
 
 
 class Checks:

@@ -7,6 +7,7 @@ usage: commands.py BIN_DIR MAKE_INPUTS
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,32 @@ def verify_and_bench(speedster: Command) -> None:
     speedster("bench", "out.speedster", expect=2)
 
 
+def bench_sides(speedster: Command) -> None:
+    """A package against a model file with two callers, and a fast package against a slow one in both orders."""
+    result = speedster.json("bench", "out.speedster", "model.onnx", "--data", "samples.safetensors", "--concurrency", "2",
+                            "--time-budget", "20s")
+    first, second = result["first"], result["second"]
+    check(result["concurrency"] == 2 and result["samples"] == 64, "two callers on the samples", result)
+    check("samples.safetensors" in result["samples_from"], "the file that was given", result["samples_from"])
+    check(first["kind"] == "package" and first["learner"]["backend"] == "reference", "the package first", first)
+    check(second["kind"] == "model" and second["learner"]["backend"] == "onnxruntime", "the model on ONNX Runtime", second)
+    speedup = result["speedup"]  # the package was told to be slow
+    check(0 < speedup["low"] <= speedup["median"] <= speedup["high"] < 1, "a package slower than the model", speedup)
+
+    shutil.copytree(speedster.folder / "out.speedster", speedster.folder / "slow.speedster")
+    manifest = speedster.folder / "slow.speedster" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    options = content["entries"]["main"]["variants"][0]["options"]
+    options["delay_us"] = str(3 * int(options["delay_us"]))
+    manifest.write_text(json.dumps(content))
+    result = speedster.json("bench", "out.speedster", "slow.speedster", "--time-budget", "20s")
+    check(result["speedup"]["low"] > 1 and 2 < result["speedup"]["median"] < 4, "the first three times as fast", result["speedup"])
+    check("out.speedster" in result["samples_from"], "the samples of the first package", result["samples_from"])
+    result = speedster.json("bench", "slow.speedster", "out.speedster", "--time-budget", "20s")
+    check(result["speedup"]["high"] < 1 and 2 < 1 / result["speedup"]["median"] < 4, "the second three times as fast",
+          result["speedup"])
+
+
 def others(speedster: Command) -> None:
     doctor = speedster.json("doctor")  # the vendors are part of what CI installs: 5 here is a failure
     reference = [b for b in doctor["backends"] if b["name"] == "reference"]
@@ -139,7 +166,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         subprocess.run([make_inputs, "mlp", "64", name], check=True)
         speedster = Command(bin_dir, folder)
-        for part in (optimize, inspect, run, verify_and_bench, interrupts, others):
+        for part in (optimize, inspect, run, verify_and_bench, bench_sides, interrupts, others):
             part(speedster)
     print("passed")
 

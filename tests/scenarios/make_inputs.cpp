@@ -1,7 +1,10 @@
-// Writes the model and the samples of a scenario: make_inputs MODEL SAMPLES FOLDER
+// Writes the model, the samples and, for `scores`, the labels of a scenario: make_inputs MODEL SAMPLES FOLDER
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <span>
 #include <string>
 
 #include "support/models.h"
@@ -22,13 +25,35 @@ NamedTensor rows(const std::string& name, Shape shape, std::uint64_t seed) {
   return {name, Tensor::from<float>(DType::kFloat32, std::move(shape), values)};
 }
 
+/// x float32 [batch, 3] → scores, twice as large: what is right is known without running it.
+speedster::testing::OnnxWriter scores() {
+  namespace testing = speedster::testing;
+  testing::OnnxWriter m;
+  m.input("x", testing::OnnxType::kFloat, {"batch", 3}).output("scores", testing::OnnxType::kFloat, {"batch", 3});
+  m.initializer<float>("two", {}, {2.0F});
+  return m.node("Mul", {"x", "two"}, {"scores"});
+}
+
+/// The class of each row's largest element, a line each.
+bool write_labels(const std::filesystem::path& file, const NamedTensor& rows) {
+  const auto classes = static_cast<std::size_t>(rows.tensor.shape()[1]);
+  const std::span values(static_cast<const float*>(rows.tensor.data()),
+                         static_cast<std::size_t>(rows.tensor.shape()[0]) * classes);
+  std::ofstream out(file);
+  for (std::size_t i = 0; i < values.size(); i += classes) {
+    const auto row = values.subspan(i, classes);
+    out << std::ranges::max_element(row) - row.begin() << '\n';
+  }
+  return out.flush().good();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(
-        stderr,
-        "usage: make_inputs mlp|small_cnn|attention|external|external_subfolder|unknown_operator SAMPLES FOLDER\n");
+    std::fprintf(stderr,
+                 "usage: make_inputs mlp|small_cnn|attention|scores|external|external_subfolder|unknown_operator "
+                 "SAMPLES FOLDER\n");
     return 2;
   }
   const std::string kind = argv[1];
@@ -50,6 +75,10 @@ int main(int argc, char** argv) {
     models::attention().save(file);
     data.push_back(rows("tokens", {samples, 6, 8}, 103));
     saved = true;
+  } else if (kind == "scores") {
+    scores().save(file);
+    data.push_back(rows("x", {samples, 3}, 105));
+    saved = write_labels(folder / "labels.txt", data.back());
   } else if (kind == "external_subfolder") {
     models::mlp(1, "weights/w.bin").save(file);
     data.push_back(rows("x", {samples, 16}, 101));
@@ -62,7 +91,8 @@ int main(int argc, char** argv) {
   if (!saved) {
     std::fprintf(
         stderr,
-        "[make_inputs] expected mlp, small_cnn, attention, external, external_subfolder or unknown_operator, got %s\n",
+        "[make_inputs] expected mlp, small_cnn, attention, scores, external, external_subfolder or unknown_operator, "
+        "got %s\n",
         kind.c_str());
     return 2;
   }

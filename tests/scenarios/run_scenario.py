@@ -5,12 +5,15 @@ usage: run_scenario.py BIN_DIR MAKE_INPUTS SCENARIO
 
 A scenario is a list of lines; '#' begins a comment. What makes the search:
   model KIND | samples N            the model and how many samples (make_inputs)
+  data TEXT                         what --data is given instead of those samples
   original KEY=VALUE…               the original's load options on the reference backend
   candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision, `backend=` a vendor's instead of
                                     the reference, `steps=nncf` quantizes first
   vendors                           the user's toolchains are visible (they are not otherwise)
   env NAME=VALUE                    for the commands from here on
-  run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS
+  run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS; in ARGS,
+                                    PYTHON is this interpreter and CASES the folder of the scenarios, quoted for a shell
+  accept                            the very command with which the last report accepts a candidate, typed into a shell
   kill MOMENT ARGS…                 the same, SIGKILL at MOMENT; then no process of it may be left within 3 s
   interrupt MOMENT ARGS…            the same, SIGINT at MOMENT: SECONDS after the start, or STAGE+SECONDS after a stage began
   speedster ARGS…                   another command; OUT stands for the package
@@ -18,7 +21,12 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
 What is expected of the last run:
   exit CODE | outcome TEXT | winner NAME | no-winner | within SECONDS
   fate NAME FATE | reason NAME TEXT | repro NAME | vendor-repro NAME | stderr TEXT | stdout TEXT
-  package | no-package | note TEXT | undecided | decided
+  package | no-package | note TEXT | undecided | decided | metric NAME
+  losers FATE|FATE…                 whoever is not the winner has one of these fates
+  accepts NAME | accepts-nothing    whom the report's command accepts
+  corner NAME faster|slower         how the winner compares to the original at a corner of the shapes
+  prepared-within SECONDS NAME      how long the steps of a candidate took
+  stages-within SECONDS STAGE…      how long these stages took, together
 """
 
 import json
@@ -41,7 +49,7 @@ class Scenario:
         self.command = str(pathlib.Path(bin_dir).resolve() / "speedster")
         self.make_inputs = str(pathlib.Path(make_inputs).resolve())
         self.folder = folder
-        self.kind, self.samples = "mlp", 64
+        self.kind, self.samples, self.data = "mlp", 64, "samples.safetensors"
         self.original: dict[str, str] = {}
         self.candidates: list[dict] = []
         self.report: dict = {}
@@ -50,6 +58,7 @@ class Scenario:
         for name in ("CACHE", "STATE", "DATA"):
             self.env[f"SPEEDSTER_{name}_DIR"] = str(folder / name.lower())
         self.env["TMPDIR"] = str(folder / "tmp")
+        self.env["PATH"] = f"{pathlib.Path(self.command).parent}:{self.env['PATH']}"
         (folder / "tmp").mkdir()
         self.made = False
         self.said = folder / "stderr.txt"
@@ -67,7 +76,9 @@ class Scenario:
 
     def optimize_argv(self, arguments: list[str]) -> list[str]:
         self.make()
-        return [self.command, "optimize", "model.onnx", "--data", "samples.safetensors",
+        for word, path in (("PYTHON", sys.executable), ("CASES", str(pathlib.Path(__file__).resolve().parent / "cases"))):
+            arguments = [argument.replace(word, shlex.quote(path)) for argument in arguments]
+        return [self.command, "optimize", "model.onnx", "--data", self.data,
                 "--candidates", "candidates.json", "-o", "out.speedster", "--threads", "1", "--json", *arguments]
 
     def start(self, argv: list[str]) -> subprocess.Popen:
@@ -116,6 +127,13 @@ class Scenario:
     def do_run(self, arguments: list[str]) -> None:
         begin = time.monotonic()
         self.finish(self.start(self.optimize_argv(arguments)), begin)
+
+    def do_accept(self, arguments: list[str]) -> None:
+        begin = time.monotonic()
+        command = self.report.get("accept", {}).get("command")
+        if not command:
+            raise Failure("the last report accepts nothing")
+        self.finish(self.start(["/bin/sh", "-c", command]), begin)
 
     def do_speedster(self, arguments: list[str]) -> None:
         begin = time.monotonic()
@@ -190,6 +208,10 @@ class Scenario:
             "no-package": lambda: ((self.folder / "out.speedster").exists(), False),
             "undecided": lambda: (self.report.get("undecided"), True),
             "decided": lambda: (self.report.get("undecided"), False),
+            "metric": lambda: (self.report.get("metric", {}).get("name"), text),
+            "accepts": lambda: (self.accepted(), text),
+            "accepts-nothing": lambda: (self.accepted(), None),
+            "corner": lambda: (self.corner(arguments[0]), arguments[1]),
         }
         if what in checks:
             got, expected = checks[what]()
@@ -198,6 +220,18 @@ class Scenario:
         elif what == "within":
             if self.seconds > float(text):
                 raise Failure(f"took {self.seconds:.1f} s")
+        elif what == "prepared-within":
+            took = self.row(arguments[1])["prepare_seconds"]
+            if took is None or took > float(arguments[0]):
+                raise Failure(f"took {took} s")
+        elif what == "stages-within":
+            took = {row["stage"]: row["seconds"] for row in self.report.get("stages", [])}
+            if sum(took[stage] for stage in arguments[1:]) > float(arguments[0]):
+                raise Failure(f"got {took}")
+        elif what == "losers":
+            got = {row["name"]: row["fate"] for row in self.report["candidates"] if row["name"] != self.winner()}
+            if not got or not set(got.values()) <= set(text.split("|")):
+                raise Failure(f"got {got}")
         elif what in ("stderr", "stdout"):
             if text not in getattr(self, what):
                 raise Failure(f"not in {getattr(self, what)[-2000:]!r}")
@@ -219,11 +253,23 @@ class Scenario:
         else:
             raise Failure("unknown word")
 
+    def name_at(self, index: int | None) -> str | None:
+        return self.report["candidates"][index]["name"] if isinstance(index, int) else index
+
     def winner(self) -> str | None:
-        index = self.report.get("winner")
-        if isinstance(index, int):
-            return self.report["candidates"][index]["name"]
-        return index
+        return self.name_at(self.report.get("winner"))
+
+    def accepted(self) -> str | None:
+        accept = self.report["accept"]
+        if bool(accept["command"]) != isinstance(accept["candidate"], int):
+            raise Failure(f"got {accept}")
+        return self.name_at(accept["candidate"])
+
+    def corner(self, name: str) -> str:
+        for row in self.report.get("corners", []):
+            if row["name"] == name and not row["error"]:
+                return "slower" if row["slower"] else "faster" if row["winner_seconds"] < row["original_seconds"] else "alike"
+        raise Failure(f"got corners {self.report.get('corners')}")
 
     def line(self, words: list[str]) -> None:
         what, arguments = words[0], words[1:]
@@ -231,6 +277,8 @@ class Scenario:
             self.kind = arguments[0]
         elif what == "samples":
             self.samples = int(arguments[0])
+        elif what == "data":
+            self.data = arguments[0]
         elif what == "original":
             self.original = dict(a.split("=", 1) for a in arguments)
         elif what == "candidate":
@@ -250,7 +298,7 @@ class Scenario:
         elif what == "env":
             name, _, value = " ".join(arguments).partition("=")
             self.env[name] = value
-        elif what in ("run", "kill", "interrupt", "speedster", "corrupt"):
+        elif what in ("run", "kill", "interrupt", "accept", "speedster", "corrupt"):
             getattr(self, "do_" + what)(arguments)
         else:
             self.expect(what, arguments)

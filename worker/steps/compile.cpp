@@ -54,6 +54,15 @@ class VendorScript {
   fs::path path_;
 };
 
+Result<void> room_for_a_copy(const fs::path& model, const fs::path& folder, const std::string& who) {
+  const std::uint64_t wanted = directory_size(model.parent_path());
+  SPEEDSTER_ASSIGN(const std::uint64_t there, free_space(folder));
+  if (there >= wanted) return {};
+  return Error(ErrorKind::kNoSpace, "[" + who + "] expected " + std::to_string(wanted) +
+                                        " bytes free for the artifact, got " + std::to_string(there) +
+                                        "; try to free some, or another SPEEDSTER_CACHE_DIR");
+}
+
 }  // namespace
 
 Result<Json> compile_step(const StepContext& context) {
@@ -64,10 +73,15 @@ Result<Json> compile_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend, load));
   SPEEDSTER_ASSIGN(const backend::Options options,
                    backend::options_of_scope(vendor.instance.plugin(), load, "compile"));
+  // A vendor copies or writes about as much as it reads, and has no words of its own for a full disk.
+  SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who));
   const VendorScript script(context, backend, vendor.version, load);
   SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("artifact-", context.directory));
-  SPEEDSTER_ASSIGN(const Json answer,
-                   vendor.instance.compile(model, context.text("format", "onnx"), options, folder.path()));
+  Result<Json> compiled = vendor.instance.compile(model, context.text("format", "onnx"), options, folder.path());
+  if (!compiled) {
+    SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who));
+  }
+  SPEEDSTER_ASSIGN(const Json answer, std::move(compiled));
   SPEEDSTER_ASSIGN(const Artifact artifact, read_answer(answer, folder.path(), who));
   SPEEDSTER_ASSIGN(Json summary, write_draft(context, artifact, vendor.version));
   script.not_needed();

@@ -1,0 +1,31 @@
+#include <gmock/gmock.h>
+
+#include "search/session.h"
+
+namespace speedster::search {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+compiler::Recipe recipe(const std::string& precision, const std::string& step = "") {
+  compiler::Recipe made;
+  made.requested_precision = precision;
+  if (!step.empty()) made.steps.push_back({step, "", Json::object()});
+  return made;
+}
+
+TEST(NeededIsa, Int8ThatWasJudgedWithVnniNeedsIt) {
+  EXPECT_THAT(needed_isa(recipe("static-int8", "quantize-static"), "avx512_vnni"), ElementsAre("avx512_vnni"));
+  EXPECT_THAT(needed_isa(recipe("dynamic-int8"), "avx_vnni"), ElementsAre("avx_vnni"));
+  EXPECT_THAT(needed_isa(recipe("mine", "nncf"), "avx_vnni"), ElementsAre("avx_vnni")) << "whatever it is called";
+}
+
+TEST(NeededIsa, OtherPrecisionsAndSevenBitWeightsRunEverywhere) {
+  EXPECT_THAT(needed_isa(recipe("fp32"), "avx512_vnni"), IsEmpty());
+  EXPECT_THAT(needed_isa(recipe("fp16", "convert-half"), "avx512_vnni"), IsEmpty());
+  EXPECT_THAT(needed_isa(recipe("static-int8", "quantize-static"), ""), IsEmpty()) << "judged with 7-bit weights";
+}
+
+}  // namespace
+}  // namespace speedster::search
