@@ -107,7 +107,7 @@ Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> s
   if (kept_.contains(samples.front())) return read(samples);
   std::size_t fresh = 1;
   while (fresh < samples.size() && !kept_.contains(samples[fresh])) ++fresh;
-  if (!child_.running() && !broken_) {  // the end of a stage's time came in the middle of a call
+  if ((!child_ || !child_->running()) && !broken_) {  // it rests, or the end of a stage's time came amid a call
     auto started = ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel);
     if (!started.ok()) {
       if (!session_->stopping()) broken_ = started.error();
@@ -115,7 +115,7 @@ Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> s
     }
     child_ = *std::move(started);
   }
-  auto answer = child_.run(samples.first(fresh), session_->deadline, session_->cancel);
+  auto answer = child_->run(samples.first(fresh), session_->deadline, session_->cancel);
   if (!answer.ok()) {
     if (!session_->stopping()) broken_ = answer.error();
     return std::move(answer).error();

@@ -291,6 +291,7 @@ Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates,
     return race_stage(session, candidates, original, defaults, contenders, excluded, confirm_end);
   earlier.finalists = contenders;
   earlier.priced.reset();
+  earlier.confirmation.reset();
   keep_fastest(earlier, candidates, policy);
   session.progress.best.clear();
   session.progress.best_speedup = 0;

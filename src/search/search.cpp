@@ -48,19 +48,41 @@ class Search {
     SPEEDSTER_TRY(start_original());
     SPEEDSTER_TRY(make_and_check());
     SPEEDSTER_TRY(qualify());
-    SPEEDSTER_TRY(race_and_judge(contest));
-    original_outputs_.reset();  // no other child of ours is loaded while finalists are timed
-    session_.enter("confirm", kConfirmShare);
-    SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
-    return declare(contest);
+    for (bool again = false;; again = true) {
+      SPEEDSTER_TRY(race_and_judge(contest, again));
+      original_outputs_->rest();  // no other child of ours is loaded while finalists are timed
+      session_.enter("confirm", kConfirmShare);
+      SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
+      const bool somebody_won = !ranking(candidates_, contest).empty();
+      SPEEDSTER_TRY(declare(contest));
+      // All that won failed at a corner of the shapes: those that lost the race to them get their chance.
+      if (!somebody_won || !ranked_.empty() || !contest.raced || !time_for_another() || !give_another_chance())
+        return {};
+    }
+  }
+
+  bool time_for_another() const { return !session_.cancel.cancelled() && !session_.end_of(kSecondJudgeShare).passed(); }
+
+  /// Whoever only lost the race may race again. False where there is nobody.
+  bool give_another_chance() {
+    std::erase_if(contenders_, [&](std::size_t i) {
+      const CandidateFate fate = candidates_[i].row.fate;
+      const bool confirmed = fate == CandidateFate::kSlowerThanOriginal || fate == CandidateFate::kUndecided;
+      return confirmed || (candidates_[i].out && fate != CandidateFate::kSlower);
+    });
+    for (const std::size_t i : contenders_) {
+      candidates_[i].out = false;
+      candidates_[i].row.fate = CandidateFate::kNotTried;
+      candidates_[i].row.reason.clear();
+    }
+    return !contenders_.empty();
   }
 
   /// Who leads the race may break the budget on samples that nobody saw before. Then those that lost to it get
   /// their chance.
-  Result<void> race_and_judge(Contest& contest) {
-    double race_share = kRaceShare, judge_share = kJudgeShare;
-    for (bool again = false;; again = true) {
-      session_.enter("race", race_share);
+  Result<void> race_and_judge(Contest& contest, bool again) {
+    for (;; again = true) {
+      session_.enter("race", again ? kSecondRaceShare : kRaceShare);
       const Deadline confirm_end = session_.end_of(kConfirmShare);
       if (again) {
         SPEEDSTER_ASSIGN(contest, race_again(session_, candidates_, original_, defaults_, contenders_, excluded_,
@@ -70,23 +92,10 @@ class Search {
                          race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, confirm_end));
       }
       const std::vector<std::size_t> order = contest.finalists;
-      session_.enter("judge", judge_share);
+      session_.enter("judge", again ? kSecondJudgeShare : kJudgeShare);
       SPEEDSTER_TRY(judge(contest));
       const bool leads_still = !order.empty() && std::ranges::count(contest.finalists, order.front()) > 0;
-      if (!contest.raced || order.empty() || leads_still || session_.cancel.cancelled() ||
-          session_.end_of(kSecondJudgeShare).passed())
-        return {};
-      std::erase_if(contenders_, [&](std::size_t i) {
-        return candidates_[i].out && candidates_[i].row.fate != CandidateFate::kSlower;
-      });
-      for (const std::size_t i : contenders_) {
-        candidates_[i].out = false;
-        candidates_[i].row.fate = CandidateFate::kNotTried;
-        candidates_[i].row.reason.clear();
-      }
-      if (contenders_.empty()) return {};
-      race_share = kSecondRaceShare;
-      judge_share = kSecondJudgeShare;
+      if (!contest.raced || order.empty() || leads_still || !time_for_another() || !give_another_chance()) return {};
     }
   }
 

@@ -64,10 +64,9 @@ void Session::tell(const std::string& message) {
 }
 
 std::string Session::vnni() const {
-  if (!machine.has_vnni()) return "";
-  for (const char* name : {"avx512_vnni", "avx_vnni"})
+  for (const char* name : {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp"})
     if (machine.isa.contains(std::string_view(name))) return name;
-  return "amx_int8";
+  return "";
 }
 
 bool Session::stage_excluded(const std::string& stage) const { return compiler::matches_any(request->exclude, stage); }

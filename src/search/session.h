@@ -112,11 +112,12 @@ Result<void> prepare(Session& session, Candidate& candidate);
 /// The original's outputs on any sample: kept in a file up to a bound, else computed again in its child.
 class OriginalOutputs {
  public:
-  /// `spec` starts the child again where a deadline ended it.
+  /// `spec` starts the child again after a rest, or where a deadline ended it.
   OriginalOutputs(Session& session, ServedPackage child, ServeSpec spec);
   /// Outputs of the first k of `samples` (k at least 1), valid until the next call.
   Result<std::vector<Outputs>> get(std::span<const std::size_t> samples);
-  ServedPackage& child() { return child_; }
+  /// Ends the child, so that it is not there while others are timed; what is known stays.
+  void rest() { child_.reset(); }
   /// Whether the original itself failed.
   bool is_broken() const { return broken_.has_value(); }
   /// Refuses an original whose outputs are all NaN on a sample. Kind bad input.
@@ -124,7 +125,7 @@ class OriginalOutputs {
 
  private:
   Session* session_;
-  ServedPackage child_;
+  std::optional<ServedPackage> child_;
   ServeSpec spec_;
   struct Place {
     DType dtype;
