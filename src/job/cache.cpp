@@ -176,10 +176,9 @@ Result<JobResult> JobCache::run(Supervisor& supervisor, const JobRequest& reques
   }
   SPEEDSTER_TRY(write_file(staging / "result.json", to_text(job.result, 2) + "\n"));
   SPEEDSTER_ASSIGN(job.directory, state.files.keep_failed(key));
-  if (job.exit.fate != Fate::kTimeout) {
-    const std::lock_guard guard(state.mutex);
-    state.failures[key] = job;
-  }
+  // Who waits for the same job need not wait through its failure, its own time limit among them, again.
+  const std::lock_guard guard(state.mutex);
+  state.failures[key] = job;
   return job;
 }
 

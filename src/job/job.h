@@ -51,8 +51,9 @@ class JobCache {
  public:
   static Result<JobCache> open(const std::filesystem::path& root, std::uint64_t limit_bytes);
   /// Runs the job, or answers from the cache. A job that failed is a value whose result has "ok": false, remembered for
-  /// this search only (not timeouts and cancels); its directory is kept as state_directory()/failed/KEY with repro.sh.
-  /// Errors: inputs that cannot be read, no space, no worker, cancelled or out of time before it started.
+  /// this search only (its own time limit too; not the end of the search's time, nor cancels); its directory is kept as
+  /// state_directory()/failed/KEY with repro.sh. Errors: inputs that cannot be read, no space, no worker, cancelled or
+  /// out of time before it started.
   Result<JobResult> run(Supervisor& supervisor, const JobRequest& request, const Deadline& deadline,
                         const CancelToken& cancel, const std::function<void(const Json&)>& progress = {});
   struct Entry {

@@ -56,12 +56,12 @@ Result<std::string> place_of(const package::Variant& variant, const std::string&
   return *place;
 }
 
-/// The payload with its files where they lie beside it, as a model names them so, and session.json.
 Result<void> go_on(const CancelToken& cancel) {
   if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[export] cancelled");
   return {};
 }
 
+/// The payload with its files where they lie beside it, as a model names them so, and session.json.
 Result<void> write_model(const fs::path& package, const package::EntryPoint& entry, const package::Variant& variant,
                          const CancelToken& cancel, const fs::path& folder, ExportReport& report) {
   const bool free_axes = std::ranges::any_of(entry.signature.inputs, [](const TensorSpec& input) {

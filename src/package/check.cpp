@@ -91,7 +91,9 @@ Result<std::set<std::string>> payload_files(const fs::path& package, const Manif
                                             variant.payload + "\", got \"" + name + "\" too");
     names.insert(std::move(name));
   }
-  // A payload that is not there is told below, by its name.
+  // A payload that is not there is told later, by its name.
+  if (error && error != std::errc::no_such_file_or_directory)
+    return errno_error(error.value(), "package", "a readable folder", folder);
   return names;
 }
 

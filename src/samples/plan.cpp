@@ -147,8 +147,15 @@ class Planner {
   /// An array that is one call, of whatever size its dynamic axes have: what --shapes gives is the one to optimize for.
   Result<void> add_sample(std::size_t k, const Found& found) {
     SPEEDSTER_TRY(check_dtype(plan_.inputs[k], found.info));
-    SPEEDSTER_TRY(check_shape(k, found.info.shape, found.info.name));
-    SPEEDSTER_TRY(add_shape(k, found.info.shape, 1));
+    const Shape& shape = found.info.shape;
+    SPEEDSTER_TRY(check_shape(k, shape, found.info.name));
+    const BatchAxis& batch = batches_[k];
+    const TensorSpec& spec = plan_.inputs[k].spec;
+    if (options_.shapes.contains(spec.name) && batch.axis && *batch.axis < shape.size() &&
+        shape[*batch.axis] != batch.size)
+      return bad("samples with a batch of " + std::to_string(batch.size) + " for " + spec.name + ", as --shapes says",
+                 to_string(shape) + " in the array \"" + found.info.name + "\"");
+    SPEEDSTER_TRY(add_shape(k, shape, 1));
     plan_.inputs[k].parts.push_back({found.file, found.array, 1});
     return {};
   }

@@ -73,7 +73,11 @@ Result<Signature> with_ranges(const Signature& signature, const SampleStore& sto
       Axis& axis = input.axes[i];
       if (!axis.dynamic() || seen[k][i].empty()) continue;
       Range range = range_of(seen[k][i]);
-      if (given != options.shapes.end() && i < given->second.size()) range.opt = given->second[i];
+      if (given != options.shapes.end() && i < given->second.size()) {
+        range.opt = given->second[i];
+        range.min = std::min(range.min, range.opt);
+        range.max = std::max(range.max, range.opt);
+      }
       widen(axis, range);
       if (const auto wanted = options.axes.find(axis.name); wanted != options.axes.end()) {
         axis.min = std::min(*axis.min, wanted->second.min);

@@ -168,13 +168,16 @@ void keep_fastest(Contest& contest, std::vector<Candidate>& candidates, const me
 /// What the budget excludes is timed for its price, apart, so that it does not lead the race.
 Result<void> price_excluded(Session& session, std::vector<Candidate>& candidates, const Candidate& original,
                             const std::vector<std::size_t>& excluded, const Deadline& deadline, Contest& contest) {
-  if (excluded.empty() || session.stopping()) return {};
+  std::vector<measure::Entrant> entrants;
+  for (const std::size_t index : excluded)
+    if (!candidates[index].out) entrants.push_back(entrant_of(session, candidates[index], "race"));
+  if (entrants.empty() || session.stopping()) return {};
   measure::Policy one_look = policy_of(session, candidates);
   one_look.looks = {1};
-  std::vector<measure::Entrant> entrants;
-  for (const std::size_t index : excluded) entrants.push_back(entrant_of(session, candidates[index], "race"));
   auto prices = race_or_recall(session, "excluded", original, std::move(entrants), one_look, deadline);
   if (!prices.ok()) return session.stopping() ? Result<void>() : std::move(prices).error();
+  if (std::ranges::any_of(prices->rows, [](const measure::RaceRow& row) { return row.estimate > 0; }))
+    contest.priced.reset();
   // Where nobody could win, nobody raced.
   double best = contest.race.original_seconds > 0 ? contest.race.original_seconds : prices->original_seconds;
   for (const std::size_t index : contest.finalists)
@@ -290,7 +293,6 @@ Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates,
   if (!all_timed || contenders.size() > static_cast<std::size_t>(policy.finalists))
     return race_stage(session, candidates, original, defaults, contenders, excluded, confirm_end);
   earlier.finalists = contenders;
-  earlier.priced.reset();
   earlier.confirmation.reset();
   keep_fastest(earlier, candidates, policy);
   session.progress.best.clear();

@@ -58,22 +58,22 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
   if (!candidate.row.latency_median || session.stopping()) return {};
   const double median = candidate.row.latency_median->value;
   const std::size_t there = median >= kStampedAlone ? confirmed.calls.size() : 0;
-  const int missing = static_cast<int>(kTailCalls - std::min(there, kTailCalls - 1));
-  if (median * missing > kTailSeconds) return {};
+  const std::size_t missing = kTailCalls - std::min(there, kTailCalls);
+  if (median * static_cast<double>(missing) > kTailSeconds) return {};
   std::vector<double> calls;
-  if (const auto known = session.journal->find("tail", candidate.digest)) {
-    calls = known->get<std::vector<double>>();
-  } else {
+  // A tail that was recorded beside more calls of another confirmation is too short for this one.
+  if (const auto known = session.journal->find("tail", candidate.digest)) calls = known->get<std::vector<double>>();
+  if (calls.size() < missing) {
     const TimingContext context = timing_of(session);
     SPEEDSTER_ASSIGN(ServedPackage child,
                      ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"), session.deadline,
                                           session.cancel));
     child.watch_memory(false);
-    SPEEDSTER_ASSIGN(
-        calls, child.tail(missing, session.request->concurrency, context.samples, session.deadline, session.cancel));
+    SPEEDSTER_ASSIGN(calls, child.tail(static_cast<int>(missing), session.request->concurrency, context.samples,
+                                       session.deadline, session.cancel));
     SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
   }
-  calls = measure::rescaled(std::move(calls), median);
+  if (!calls.empty()) calls = measure::rescaled(std::move(calls), median);
   if (there > 0)
     for (const double call : measure::rescaled(confirmed.calls, median)) calls.push_back(call);
   candidate.row.latency_p90 = measure::percentile(calls, 0.90);

@@ -54,8 +54,10 @@ class VendorScript {
   fs::path path_;
 };
 
-Result<void> room_for_a_copy(const fs::path& model, const fs::path& folder, const std::string& who) {
-  const std::uint64_t wanted = directory_size(model.parent_path());
+/// `written`: what there is of it already.
+Result<void> room_for_a_copy(const fs::path& model, const fs::path& folder, const std::string& who,
+                             std::uint64_t written = 0) {
+  const std::uint64_t whole = directory_size(model.parent_path()), wanted = whole - std::min(whole, written);
   SPEEDSTER_ASSIGN(const std::uint64_t there, free_space(folder));
   if (there >= wanted) return {};
   return Error(ErrorKind::kNoSpace, "[" + who + "] expected " + std::to_string(wanted) +
@@ -79,7 +81,7 @@ Result<Json> compile_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("artifact-", context.directory));
   Result<Json> compiled = vendor.instance.compile(model, context.text("format", "onnx"), options, folder.path());
   if (!compiled) {
-    SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who));
+    SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who, directory_size(folder.path())));
   }
   SPEEDSTER_ASSIGN(const Json answer, std::move(compiled));
   SPEEDSTER_ASSIGN(const Artifact artifact, read_answer(answer, folder.path(), who));

@@ -191,6 +191,21 @@ TEST_F(BuildStore, ShapesMustBeTheDatas) {
   EXPECT_THAT(refusal(images()).message(), HasSubstr("--shapes"));
 }
 
+TEST_F(BuildStore, ShapesOfRaggedSamplesAreTheSizeToOptimizeFor) {
+  save(named(NamedTensor{"images.0", floats({1, 2, 4})}, NamedTensor{"images.1", floats({1, 2, 7})}));
+  options_.shapes["images"] = {3, 2, 9};
+  EXPECT_THAT(refusal(images()).message(), HasSubstr("a batch of 3"));
+  options_.shapes["images"] = {1, 2, 9};
+  auto store = build(images());
+  ASSERT_TRUE(store.ok()) << store.error().full_message();
+  const auto ranged = with_ranges(images(), *store, options_);
+  ASSERT_TRUE(ranged.ok());
+  const Axis& width = ranged->inputs[0].axes[2];
+  EXPECT_EQ(width.min, 4);
+  EXPECT_EQ(width.opt, 9);
+  EXPECT_EQ(width.max, 9) << "so that its corner is run";
+}
+
 TEST_F(BuildStore, ArraysThatNoInputWantsAreNoted) {
   save(named(NamedTensor{"images", floats({1, 2, 4})}, NamedTensor{"ids", floats({1})}));
   auto store = build(images());
