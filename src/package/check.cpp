@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <ctime>
 #include <set>
+#include <vector>
 
 #include "base/digest.h"
 #include "package/writer.h"
@@ -74,33 +75,39 @@ void leave_mark(const fs::path& mark, const FileState& state) {
   if (make_directories(mark.parent_path()).ok()) static_cast<void>(write_file(mark, state.text()).ok());
 }
 
-/// The variant's files, and whatever else lies where its vendor looks: names in a model are not ours to read, so all
-/// that could be read must be listed.
-Result<std::set<std::string>> payload_files(const fs::path& package, const Manifest& manifest, const Variant& variant) {
-  std::set<std::string> names(variant.files.begin(), variant.files.end());
-  SPEEDSTER_ASSIGN(const fs::path payload, inside(package, variant.payload, "package"));
+/// The files in `folder` of a package and below, by their names in it; one that the manifest does not list is an error,
+/// which says `where`.
+Result<std::vector<std::string>> listed_files(const fs::path& package, const fs::path& folder, const Manifest& manifest,
+                                              const std::string& where) {
+  std::vector<std::string> names;
   std::error_code error;
-  const fs::path root = fs::canonical(package, error), folder = fs::canonical(payload.parent_path(), error);
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+  const fs::path root = fs::canonical(package, error), start = fs::canonical(folder, error);
+  for (fs::recursive_directory_iterator it(start, error), end; !error && it != end; it.increment(error)) {
     std::error_code status;
     if (it->symlink_status(status).type() == fs::file_type::directory) continue;
     std::string name = it->path().lexically_relative(root).generic_string();
     if (name == kManifestFile) continue;
     if (!manifest.files.contains(name))
-      return Error(ErrorKind::kCorrupt, "[package] expected only files that the manifest lists beside \"" +
-                                            variant.payload + "\", got \"" + name + "\" too");
-    names.insert(std::move(name));
+      return Error(ErrorKind::kCorrupt,
+                   "[package] expected only files that the manifest lists" + where + ", got \"" + name + "\" too");
+    names.push_back(std::move(name));
   }
-  // A payload that is not there is told later, by its name.
-  if (error && error != std::errc::no_such_file_or_directory)
-    return errno_error(error.value(), "package", "a readable folder", folder);
+  if (error) return errno_error(error.value(), "package", "a readable folder", folder);
   return names;
 }
 
 }  // namespace
 
 Result<void> check_payload(const fs::path& package, const Manifest& manifest, const Variant& variant) {
-  SPEEDSTER_ASSIGN(const std::set<std::string> names, payload_files(package, manifest, variant));
+  // Names in a model are not ours to read: all that lies where its vendor looks must be listed and as it was.
+  SPEEDSTER_ASSIGN(const fs::path payload, inside(package, variant.payload, "package"));
+  std::set<std::string> names(variant.files.begin(), variant.files.end());
+  std::error_code ignored;
+  if (fs::exists(payload.parent_path(), ignored)) {  // else it is told below what is not there
+    SPEEDSTER_ASSIGN(const std::vector<std::string> beside,
+                     listed_files(package, payload.parent_path(), manifest, " beside \"" + variant.payload + "\""));
+    names.insert(beside.begin(), beside.end());
+  }
   for (const std::string& name : names) {
     const auto record = manifest.files.find(name);
     if (record == manifest.files.end())
@@ -124,17 +131,7 @@ Result<void> check_all(const fs::path& package, const Manifest& manifest) {
     if (!state) return std::move(state).error();
     SPEEDSTER_TRY(check_digest(file, name, record));
   }
-  std::error_code error;
-  const fs::path root = fs::canonical(package, error);
-  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
-    std::error_code status;
-    if (it->symlink_status(status).type() == fs::file_type::directory) continue;
-    const std::string name = it->path().lexically_relative(root).generic_string();
-    if (name != kManifestFile && !manifest.files.contains(name))
-      return Error(ErrorKind::kCorrupt,
-                   "[package] expected only files that the manifest lists, got \"" + name + "\" too");
-  }
-  if (error) return errno_error(error.value(), "package", "a readable folder", package);
+  SPEEDSTER_TRY(listed_files(package, package, manifest, ""));
   return {};
 }
 

@@ -55,6 +55,13 @@ measure::RaceResult not_reached(const std::vector<std::string>& digests) {
   return none;
 }
 
+/// For the progress display, where it is faster than the original.
+void show_best(Session& session, const std::string& name, double original_seconds, double seconds) {
+  if (seconds <= 0 || seconds >= original_seconds) return;
+  session.progress.best = name;
+  session.progress.best_speedup = original_seconds / seconds;
+}
+
 /// The leader of the race so far, for the progress display.
 void note_best(Session& session, const measure::RaceResult& race) {
   const measure::RaceRow* best = nullptr;
@@ -62,10 +69,9 @@ void note_best(Session& session, const measure::RaceResult& race) {
     if (row.estimate > 0 && row.fate != measure::RaceFate::kFailed &&
         (best == nullptr || row.estimate < best->estimate))
       best = &row;
-  if (best == nullptr || race.original_seconds <= 0 || best->estimate >= race.original_seconds) return;
+  if (best == nullptr) return;
   const auto name = session.names.find(best->name);
-  session.progress.best = name == session.names.end() ? "" : name->second;
-  session.progress.best_speedup = race.original_seconds / best->estimate;
+  show_best(session, name == session.names.end() ? "" : name->second, race.original_seconds, best->estimate);
 }
 
 /// The stored race of these entrants, or a new one.
@@ -297,10 +303,9 @@ Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates,
   keep_fastest(earlier, candidates, policy);
   session.progress.best.clear();
   session.progress.best_speedup = 0;
-  if (const double best = earlier.finalists.empty() ? 0 : *candidates[earlier.finalists.front()].row.race_latency;
-      best > 0 && best < earlier.race.original_seconds) {
-    session.progress.best = candidates[earlier.finalists.front()].recipe.name;
-    session.progress.best_speedup = earlier.race.original_seconds / best;
+  if (!earlier.finalists.empty()) {
+    const Candidate& leader = candidates[earlier.finalists.front()];
+    show_best(session, leader.recipe.name, earlier.race.original_seconds, *leader.row.race_latency);
   }
   SPEEDSTER_TRY(price_excluded(session, candidates, original, excluded,
                                race_deadline(session, policy, original, candidates, contenders, confirm_end), earlier));

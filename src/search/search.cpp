@@ -53,7 +53,8 @@ class Search {
       original_outputs_->rest();  // no other child of ours is loaded while finalists are timed
       session_.enter("confirm", kConfirmShare);
       SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
-      const bool somebody_won = !ranking(candidates_, contest).empty();
+      ranked_ = ranking(candidates_, contest);
+      const bool somebody_won = !ranked_.empty();
       SPEEDSTER_TRY(declare(contest));
       // All that won failed at a corner of the shapes: those that lost the race to them get their chance.
       if (!somebody_won || !ranked_.empty() || !contest.raced || !time_for_another() || !give_another_chance())
@@ -463,7 +464,6 @@ class Search {
   /// The winner must run every declared shape; one that does not is out and the next takes its place.
   Result<void> declare(Contest& contest) {
     session_.enter(kCorners, kTailShare);
-    ranked_ = ranking(candidates_, contest);
     // Axes that move have corners; ragged samples have such axes.
     if (session_.stage_excluded(kCorners) || corners_of(session_.signature).empty()) return {};
     const auto not_run = [&](const std::string& why) -> Result<void> {
