@@ -17,11 +17,11 @@ toolchains: build
 demo: toolchains
 	examples/text_recognition/demo.sh build/$(PRESET)
 
-# Every feature once; test-all adds the slow suites. conformance_openvino alone may run twice: it aborted inside the vendor's library in some
+# Every test once; test-all adds the sanitizers. conformance_openvino alone may run twice: it aborted inside the vendor's library in some
 # runs; not in 25 since executions with one thread are asynchronous, which is too few to know.
 test: toolchains
 	python3 cmake/check_includes.py .
-	ctest --preset $(PRESET) -LE slow -E '^conformance_openvino$$'
+	ctest --preset $(PRESET) -E '^conformance_openvino$$'
 	ctest --preset $(PRESET) -R '^conformance_openvino$$' --repeat until-pass:2
 
 test-all: toolchains

@@ -3,6 +3,8 @@
 #include <speedster/version.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -156,9 +158,24 @@ Json error_json(const Error& error) {
           {"exit_code", static_cast<int>(exit_code(error.kind()))}};
 }
 
+namespace {
+
+/// What is thrown is an error like any other: with --json it is told there.
+Result<ExitCode> run_caught(Parser& parser, const std::vector<std::string>& arguments) {
+  try {
+    return parser.run(arguments);
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::kOutOfMemory, "[memory] expected memory for the command itself, got none");
+  } catch (const std::exception& error) {
+    return Error(ErrorKind::kInternal, std::string("[internal] expected no exception, got: ") + error.what());
+  }
+}
+
+}  // namespace
+
 int run_app(const std::vector<std::string>& arguments, const std::vector<Command>& commands, Io& io) {
   Parser parser(commands, io);
-  Result<ExitCode> done = parser.run(arguments);
+  Result<ExitCode> done = run_caught(parser, arguments);
   if (done) {
     io.out.flush();
     return *done;

@@ -119,7 +119,9 @@ Command bench_command() {
             ->group(kSessionGroup)
             ->type_name("N");
         app.add_option("--time-budget", a->time_budget, "End by then")->group(kBoundsGroup)->type_name("TIME");
-        app.add_option("--seed", a->seed, "Fixes the order of the rounds")->group(kBoundsGroup)->type_name("N");
+        app.add_option("--seed", a->seed, "Fixes the order of the rounds and random inputs")
+            ->group(kBoundsGroup)
+            ->type_name("N");
         return [a](Io& io) { return bench(*a, io); };
       }};
 }

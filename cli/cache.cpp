@@ -7,6 +7,7 @@
 #include "job/job.h"
 #include "report/format.h"
 #include "report/text.h"
+#include "samples/store.h"
 
 namespace speedster::cli {
 namespace {
@@ -98,20 +99,25 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
     return bytes;
   };
   std::uint64_t rest = bytes_of(stores) + bytes_of(journals);
-  const auto drop = [&](const std::vector<Folder>& all, std::uint64_t others) -> Result<void> {
+  const auto drop = [&](const std::vector<Folder>& all, std::uint64_t others, const auto& remove) -> Result<void> {
     for (const Folder& one : all) {
       if (!a.all && others + rest <= keep) break;
-      std::error_code error;
-      fs::remove_all(one.path, error);
-      if (error) return errno_error(error.value(), "cache", "a folder that can be removed", one.path);
+      SPEEDSTER_ASSIGN(const bool removed, remove(one.path));
+      if (!removed) continue;
       rest -= one.bytes;
       freed += one.bytes;
     }
     return {};
   };
-  SPEEDSTER_TRY(drop(stores, jobs));
+  // What a search has open stays.
+  SPEEDSTER_TRY(drop(stores, jobs, [](const fs::path& path) -> Result<bool> { return samples::remove_store(path); }));
   freed += cache.prune(keep > rest ? keep - rest : 0);
-  SPEEDSTER_TRY(drop(journals, 0));
+  SPEEDSTER_TRY(drop(journals, 0, [](const fs::path& path) -> Result<bool> {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) return errno_error(error.value(), "cache", "a folder that can be removed", path);
+    return true;
+  }));
   if (io.json) io.print({{"ok", true}, {"freed_bytes", freed}});
   io.say((freed > 0 ? report::format_bytes(freed) : std::string("nothing")) + " freed");
   return kOk;

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/parse.h"
+#include "report/text.h"
 
 namespace speedster::cli {
 namespace {
@@ -25,10 +26,11 @@ Result<ExitCode> export_winner(const ExportArguments& a, Io& io) {
     io.print(json);
     return kOk;
   }
-  io.say("export    " + made.directory.string() + ": " + join(made.files, ", "));
-  io.say("variant   " + made.variant + " of " + made.backend);
-  io.say("run it    pip install " + shell_quoted(made.requirements) + " && python3 " +
-         shell_quoted({(made.directory / "run.py").string()}));
+  const auto say = [&](const std::string& line) { io.say(report::printable(line)); };
+  say("export    " + made.directory.string() + ": " + join(made.files, ", "));
+  say("variant   " + made.variant + " of " + made.backend);
+  say("run it    pip install " + shell_quoted(made.requirements) + " && python3 " +
+      shell_quoted({(made.directory / "run.py").string()}));
   return kOk;
 }
 

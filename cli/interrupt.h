@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "base/cancel.h"
@@ -30,16 +31,15 @@ class AwaitsInterrupt {
 class TokenFollowsFlag {
  public:
   TokenFollowsFlag(const std::atomic<bool>* flag, CancelToken token,
-                   std::chrono::milliseconds patience = std::chrono::milliseconds::max()) {
+                   std::optional<std::chrono::milliseconds> patience = std::nullopt) {
     if (flag == nullptr) return;
     thread_ = std::jthread([flag, token, patience](const std::stop_token& stop) {
       constexpr std::chrono::milliseconds kPoll(50);
       while (!stop.stop_requested() && !*flag) std::this_thread::sleep_for(kPoll);
       if (!*flag) return;
       token.cancel();
-      for (auto waited = kPoll; !stop.stop_requested() && patience != std::chrono::milliseconds::max();
-           waited += kPoll) {
-        if (waited > patience) end_as_interrupted();
+      for (auto waited = kPoll; patience && !stop.stop_requested(); waited += kPoll) {
+        if (waited > *patience) end_as_interrupted();
         std::this_thread::sleep_for(kPoll);
       }
     });

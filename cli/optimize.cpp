@@ -126,7 +126,8 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
                  "A program that prints the drop; {original} {candidate} {labels} {indices} become paths")
       ->group(kAccuracyGroup)
       ->type_name("COMMAND");
-  app.add_option("--metric-drop", a.metric_drop, "The budget: the largest drop allowed; without it full precision only")
+  app.add_option("--metric-drop", a.metric_drop,
+                 "The budget: the largest drop allowed; without it (or 0) full precision only")
       ->group(kAccuracyGroup)
       ->type_name("DROP");
   app.add_option("--metric-confidence", a.metric_confidence,
@@ -144,7 +145,8 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   add_list(app, "--exclude", a.exclude, "Leave out candidates, or the stage corners (shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
-  add_list(app, "--exclude-nodes", a.exclude_nodes, "Nodes that stay in full precision (names or shell patterns)")
+  add_list(app, "--exclude-nodes", a.exclude_nodes,
+           "Nodes that stay in full precision (names, operator types or shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
   app.add_option("--candidates", a.candidates, "A JSON file with the list \"candidates\" in place of the plan")

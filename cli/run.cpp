@@ -55,7 +55,7 @@ std::int64_t calls_of(const std::vector<NamedTensor>& arrays, const Learner& lea
     const TensorInfo& spec = learner.inputs()[*learner.input_index(array.name)];
     const Shape& shape = array.tensor.shape();
     if (spec.unknown_rank || spec.shape.empty() || spec.shape.size() != shape.size() || spec.shape[0] <= 0) return 1;
-    if (shape[0] % spec.shape[0] != 0 || shape[0] == 0) return 1;
+    if (shape[0] % spec.shape[0] != 0 || array.tensor.count() == 0) return 1;
     const std::int64_t here = shape[0] / spec.shape[0];
     if (&array != &arrays.front() && here != calls) return 1;
     calls = here;

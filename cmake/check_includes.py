@@ -12,7 +12,7 @@ import re
 import sys
 
 ORDER = [
-    {"cli", "worker", "python"},
+    {"cli", "worker"},
     {"optimize"},
     {"search", "report"},
     {"converter", "compressor", "compiler"},

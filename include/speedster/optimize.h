@@ -17,7 +17,7 @@ namespace speedster {
 
 /// What is going on, for a progress display. Strings are for people.
 struct Progress {
-  std::string stage;  ///< "samples" "original" "compress" "compile" "check" "race" "judge" "confirm" "save"
+  std::string stage;  ///< "model" "samples" "plan" "original" "check" "race" "judge" "confirm" "corners" "save"
   int candidates_done = 0, candidates_running = 0, candidates_total = 0;
   std::string best;  ///< name of the best so far, empty if none
   double best_speedup = 0;
@@ -69,7 +69,7 @@ struct OptimizeRequest {
 };
 
 /// Runs the whole search. The error kinds are those that the command's exit codes are made of.
-/// A report with outcome "original kept" or "cancelled" is a value, not an error.
+/// A report with outcome "original kept", "time" or "cancelled" is a value, not an error.
 SPEEDSTER_API Result<Report> optimize(const OptimizeRequest& request);
 
 }  // namespace speedster

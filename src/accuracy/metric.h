@@ -1,4 +1,4 @@
-/// Metrics and the drop (ARCHITECTURE.md, fixed 6): what a candidate loses, 0 being the original.
+/// Metrics and the drop (docs/metrics.md): what a candidate loses, 0 being the original.
 #pragma once
 #include <speedster/error.h>
 #include <speedster/tensor.h>

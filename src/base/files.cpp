@@ -132,7 +132,13 @@ Result<OutputFile> OutputFile::create(const fs::path& path, std::string_view who
     file.temporary_ = file.path_.string() + ".tmp." + std::to_string(random());
     file.fd_ = UniqueFd(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   } while (!file.fd_.valid() && errno == EEXIST);
-  if (file.fd_.valid()) return file;
+  if (file.fd_.valid()) {
+    // Who may read what was there may read what comes, and nobody else.
+    struct stat there{};
+    if (type == fs::file_type::regular && ::stat(file.path_.c_str(), &there) == 0)
+      (void)!::fchmod(file.fd_.get(), there.st_mode & 0777U);
+    return file;
+  }
   const int number = errno;
   file.temporary_.clear();
   return errno_error(number, who, "a writable file", path);

@@ -1,5 +1,6 @@
 #include "job/exec.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -50,6 +51,14 @@ Result<void> confine(std::string_view list) {
   return {};
 }
 
+Result<void> write_to(std::string_view path) {
+  const std::string name(path);
+  const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0 || ::dup2(fd, STDOUT_FILENO) < 0) return refused("stdout to " + name);
+  ::close(fd);
+  return {};
+}
+
 void prefer_as_victim() {
   // If the machine runs out of memory, a candidate goes and not the user's process. Not vital: no error.
   if (std::FILE* file = std::fopen("/proc/self/oom_score_adj", "we")) {
@@ -61,6 +70,7 @@ void prefer_as_victim() {
 Result<void> apply(std::string_view key, std::string_view value) {
   const auto number = parse_number<std::uint64_t>(value);
   if (key == "--processors") return confine(value);
+  if (key == "--stdout") return write_to(value);
   if (!number)
     return Error(ErrorKind::kUsage, "[exec] expected a number, got " + std::string(key) + "=" + std::string(value));
   if (key == "--parent") return die_with(static_cast<pid_t>(*number));
@@ -74,7 +84,7 @@ Result<void> apply(std::string_view key, std::string_view value) {
     return {};
   }
   return Error(ErrorKind::kUsage,
-               "[exec] expected --parent, --memory, --nice, --processors or --wall, got " + std::string(key));
+               "[exec] expected --parent, --memory, --nice, --processors, --stdout or --wall, got " + std::string(key));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 /// A step as an isolated process in a relocatable directory: request.json, inputs/, and after it result.json, log.txt,
 /// out/, repro.sh (and repro_vendor.py where the vendor failed). Content-addressed: the key is the digest of inputs,
-/// options, step version, toolchain versions, and the fingerprint where it matters (ARCHITECTURE.md, fixed 7).
+/// options, step version, toolchain versions, and the fingerprint where it matters (docs/design/worker.md).
 #pragma once
 #include <filesystem>
 #include <map>

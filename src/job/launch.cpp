@@ -91,6 +91,7 @@ Result<pid_t> Watchdog::launch(const Json& request, const Member& member,
   std::vector<std::string> words = {executable_, "exec"};
   for (std::string& word : limit_arguments(member.limits, self_, member.processors, /*wall=*/false))
     words.push_back(std::move(word));
+  if (const std::string output = request.value("output", ""); !output.empty()) words.push_back("--stdout=" + output);
   words.emplace_back("--");
   for (const Json& word : argv) words.push_back(word.get<std::string>());
   std::vector<std::string> variables;

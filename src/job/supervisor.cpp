@@ -127,6 +127,7 @@ Result<Child> Supervisor::spawn(const Command& command) {
                      {"argv", command.argv},
                      {"environment", child_environment(command.limits, added)},
                      {"directory", directory},
+                     {"output", command.output.empty() ? "" : std::filesystem::absolute(command.output).string()},
                      {"limits", to_json(command.limits)}};
   SPEEDSTER_ASSIGN(std::shared_ptr<Record> record, link->spawn(body, command.limits, std::move(log), descriptors));
   return Child(std::make_shared<Child::State>(name, std::move(record), link,

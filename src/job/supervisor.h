@@ -50,6 +50,7 @@ struct Command {
   std::map<std::string, std::string> environment;  ///< added to a small clean environment
   std::filesystem::path directory;                 ///< working directory, which must exist
   std::filesystem::path log;                       ///< what it prints, overwritten; empty = directory / "log.txt"
+  std::filesystem::path output;                    ///< what it writes to stdout alone; empty = that goes to the log
   Limits limits;
   std::vector<int> descriptors;  ///< given to the child as 5, 6, …, at most 16; the caller keeps its own
   std::string name;              ///< who it is in messages; empty = the executable's file name

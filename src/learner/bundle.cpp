@@ -9,6 +9,7 @@
 #include "learner/closure.h"
 #include "learner/example_inputs.h"
 #include "learner/program.h"
+#include "learner/target.h"
 #include "package/writer.h"
 
 namespace speedster::learner {
@@ -23,7 +24,13 @@ Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[bundle
 bool is_bundle(const fs::path& folder) {
   const Result<std::string> text = read_file(folder / kSbom, kMaxSbomBytes);
   const Result<Json> json = text ? parse_json(*text, "bundle") : text.error();
-  return json && describes_bundle(*json);
+  if (!json || !describes_bundle(*json)) return false;
+  // The package's folder has any name.
+  std::set<std::string> names = {"bin", "lib", "licenses", "README.txt", kSbom};
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (fs::exists(it->path() / package::kManifestFile, error)) names.insert(it->path().filename().string());
+  return holds_only(folder, names);
 }
 
 /// speedster-run of the installation (or build tree) that this code belongs to.
@@ -76,9 +83,9 @@ class Bundler {
     SPEEDSTER_TRY(write_file(root() / "README.txt", readme()));
     SPEEDSTER_TRY(
         write_file(root() / kSbom, to_text(spdx_document(target_.filename().string(), report_.parts), 2) + "\n"));
-    SPEEDSTER_TRY(go_on());
+    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
     SPEEDSTER_TRY(try_it());
-    SPEEDSTER_TRY(go_on());
+    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
     report_.bytes = directory_size(root());
     SPEEDSTER_TRY(sync_tree(root()));
     SPEEDSTER_TRY(check_target());
@@ -90,18 +97,14 @@ class Bundler {
 
  private:
   fs::path root() const { return staging_->path() / "bundle"; }
-  Result<void> go_on() const {
-    if (options_.cancel.cancelled()) return Error(ErrorKind::kCancelled, "[bundle] cancelled");
-    return {};
-  }
 
   Result<void> check_target() const {
     std::error_code error;
     const auto type = fs::symlink_status(target_, error).type();
     if (type == fs::file_type::not_found) return {};
     if (type == fs::file_type::directory && (fs::is_empty(target_, error) || is_bundle(target_))) return {};
-    return expected(ErrorKind::kUsage, "a bundle or nothing at " + target_.string() +
-                                           ", got something else, which is kept; try another name");
+    return expected(ErrorKind::kUsage, "a bundle and nothing else, or nothing, at " + target_.string() +
+                                           ", got other files, which are kept; try another name");
   }
 
   Result<void> open() {
@@ -129,7 +132,7 @@ class Bundler {
     std::string reasons;
     for (const package::Variant& variant : entry->second.variants) {
       if (!options_.load.require_variant.empty() && variant.name != options_.load.require_variant) continue;
-      SPEEDSTER_TRY(go_on());
+      SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
       LoadOptions load = options_.load;
       load.require_variant = variant.name;
       auto learner = Learner::load(package_, load);
@@ -194,7 +197,8 @@ class Bundler {
   /// Under the name by which others link it.
   Result<void> place(const fs::path& file, const std::string& folder, const std::string& kind) {
     SPEEDSTER_ASSIGN(const ElfInfo info, read_elf_file(file));
-    const std::string name = info.soname.empty() ? file.filename().string() : info.soname;
+    const bool plain = !info.soname.empty() && info.soname != ".." && info.soname.find('/') == std::string::npos;
+    const std::string name = plain ? info.soname : file.filename().string();
     const bool runtime = name.starts_with("libspeedster_runtime");
     places_[file] = {folder + "/" + name, runtime ? "runtime" : kind};
     if (runtime) runtime_name_ = name;
@@ -207,7 +211,7 @@ class Bundler {
     return copy_packaged(package::kManifestFile, {read_.sha256, bytes});
   }
   Result<void> copy_packaged(const std::string& path, const package::FileRecord& record) {
-    SPEEDSTER_TRY(go_on());
+    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
     const std::string place = report_.package + "/" + path;
     SPEEDSTER_TRY(make_directories((root() / place).parent_path()));
     SPEEDSTER_TRY(speedster::copy_file(package_ / path, root() / place));
@@ -218,7 +222,7 @@ class Bundler {
 
   Result<void> copy_files() {
     for (const auto& [source, place] : places_) {
-      SPEEDSTER_TRY(go_on());
+      SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
       const fs::path to = root() / place.path;
       SPEEDSTER_TRY(make_directories(to.parent_path()));
       SPEEDSTER_TRY(speedster::copy_file(source, to));
@@ -266,7 +270,8 @@ class Bundler {
   }
 
   Result<void> add_licence(const fs::path& file, const std::string& owner) {
-    const fs::path folder = root() / "licenses" / owner;
+    const bool plain = !owner.empty() && owner != "." && owner != ".." && owner.find('/') == std::string::npos;
+    const fs::path folder = root() / "licenses" / (plain ? owner : "unnamed");
     SPEEDSTER_TRY(make_directories(folder));
     SPEEDSTER_ASSIGN(const std::string text, read_file(file));
     fs::path to = folder / file.filename();

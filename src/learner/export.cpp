@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "learner/export_script.h"
+#include "learner/target.h"
 #include "learner/vendor_session.h"
 #include "learner/verify.h"
 #include "package/payload.h"
@@ -12,9 +13,13 @@
 namespace speedster::learner {
 namespace {
 
+constexpr const char* kWho = "export";
 constexpr const char* kOriginal = "original";
 constexpr const char* kScript = "run.py";
 constexpr const char* kSession = "session.json";
+constexpr const char* kSignature = "signature.json";
+constexpr const char* kRequirements = "requirements.txt";
+constexpr const char* kSamples = "samples.safetensors";
 
 Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[export] expected " + rest}; }
 
@@ -22,10 +27,11 @@ Result<void> check_target(const fs::path& target) {
   std::error_code error;
   const auto type = fs::symlink_status(target, error).type();
   if (type == fs::file_type::not_found) return {};
-  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized" / kSession, error);
+  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized" / kSession, error) &&
+                    holds_only(target, {kScript, kSignature, kRequirements, kSamples, "optimized", kOriginal});
   if (type == fs::file_type::directory && (fs::is_empty(target, error) || ours)) return {};
-  return expected(ErrorKind::kUsage, "an export or nothing at " + target.string() +
-                                         ", got something else, which is kept; try another name");
+  return expected(ErrorKind::kUsage, "an export and nothing else, or nothing, at " + target.string() +
+                                         ", got other files, which are kept; try another name");
 }
 
 const package::Variant* find(const package::EntryPoint& entry, std::string_view name) {
@@ -56,11 +62,6 @@ Result<std::string> place_of(const package::Variant& variant, const std::string&
   return *place;
 }
 
-Result<void> go_on(const CancelToken& cancel) {
-  if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[export] cancelled");
-  return {};
-}
-
 /// The payload with its files where they lie beside it, as a model names them so, and session.json.
 Result<void> write_model(const fs::path& package, const package::EntryPoint& entry, const package::Variant& variant,
                          const CancelToken& cancel, const fs::path& folder, ExportReport& report) {
@@ -76,7 +77,7 @@ Result<void> write_model(const fs::path& package, const package::EntryPoint& ent
   SPEEDSTER_TRY(make_directories(folder));
   auto note = [&](const std::string& name) { report.files.push_back(folder.filename().string() + "/" + name); };
   for (const std::string& file : variant.files) {
-    SPEEDSTER_TRY(go_on(cancel));
+    SPEEDSTER_TRY(go_on(cancel, kWho));
     SPEEDSTER_ASSIGN(const fs::path from, inside(package, file, "export"));
     SPEEDSTER_ASSIGN(const std::string name, place_of(variant, file));
     SPEEDSTER_TRY(make_directories((folder / name).parent_path()));
@@ -119,14 +120,14 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   report.requirements.emplace_back("numpy");
   if (!entry.samples.empty()) {
     SPEEDSTER_ASSIGN(const fs::path samples, inside(package, entry.samples, "export"));
-    SPEEDSTER_TRY(speedster::copy_file(samples, root / "samples.safetensors"));
-    report.files.emplace_back("samples.safetensors");
+    SPEEDSTER_TRY(speedster::copy_file(samples, root / kSamples));
+    report.files.emplace_back(kSamples);
   }
   std::string requirements;
   for (const std::string& line : report.requirements) requirements += line + "\n";
   for (const auto& [name, content] :
-       {std::pair<std::string, std::string>{"signature.json", to_text(to_json(entry.signature), 2) + "\n"},
-        {"requirements.txt", requirements},
+       {std::pair<std::string, std::string>{kSignature, to_text(to_json(entry.signature), 2) + "\n"},
+        {kRequirements, requirements},
         {kScript, std::string(kExportScript)}}) {
     SPEEDSTER_TRY(write_file(root / name, content));
     report.files.push_back(name);
@@ -134,7 +135,7 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   std::error_code ignored;
   fs::permissions(root / kScript, fs::perms(0755), ignored);
   SPEEDSTER_TRY(sync_tree(root));
-  SPEEDSTER_TRY(go_on(options.cancel));
+  SPEEDSTER_TRY(go_on(options.cancel, kWho));
   SPEEDSTER_TRY(check_target(target));
   SPEEDSTER_TRY(replace_directory(root, target));
   SPEEDSTER_TRY(sync_directory(target.parent_path()));

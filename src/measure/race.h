@@ -1,4 +1,4 @@
-/// The measuring procedure of ARCHITECTURE.md ("How time is measured") over abstract runners, so that the same code
+/// The measuring procedure of docs/design/measuring.md over abstract runners, so that the same code
 /// drives children and the simulation.
 #pragma once
 #include <speedster/error.h>

@@ -1,5 +1,7 @@
 #include "model/signature.h"
 
+#include <algorithm>
+
 namespace speedster {
 namespace {
 
@@ -95,12 +97,17 @@ const TensorSpec* Signature::input(std::string_view name) const { return find(in
 const TensorSpec* Signature::output(std::string_view name) const { return find(outputs, name); }
 
 std::string describe(const TensorSpec& spec) {
-  std::string text = spec.name + " " + std::string(name(spec.dtype)) + " [";
+  // One line, whatever the model calls its tensors.
+  const auto on_a_line = [](std::string name) {
+    std::ranges::replace_if(name, [](unsigned char c) { return c < ' ' || c == 0x7F; }, '?');
+    return name;
+  };
+  std::string text = on_a_line(spec.name) + " " + std::string(name(spec.dtype)) + " [";
   if (spec.unknown_rank) return text + "…]";
   for (std::size_t i = 0; i < spec.axes.size(); ++i) {
     const Axis& axis = spec.axes[i];
     if (i > 0) text += ", ";
-    text += axis.dynamic() ? (axis.name.empty() ? "?" : axis.name) : std::to_string(axis.value);
+    text += axis.dynamic() ? (axis.name.empty() ? "?" : on_a_line(axis.name)) : std::to_string(axis.value);
   }
   return text + "]";
 }

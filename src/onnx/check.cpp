@@ -58,8 +58,12 @@ Result<void> check_graph(const GraphProto& graph, const std::vector<const Names*
       for (const auto& subgraph : attribute.graphs()) SPEEDSTER_TRY(check_graph(subgraph, scopes));
     }
   }
-  for (const auto& output : graph.output())
+  Names outputs;
+  for (const auto& output : graph.output()) {
     if (!known(output.name())) return refuse("output " + in_quotes(output.name()) + ", which nothing produces");
+    if (outer.empty() && !outputs.insert(output.name()).second)
+      return refuse("output " + in_quotes(output.name()) + " twice");
+  }
   auto order = topological_order(graph);
   if (!order) return std::move(order).error();
   return {};

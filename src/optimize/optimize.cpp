@@ -119,7 +119,6 @@ Result<std::string> store_key(const samples::SampleOptions& options, const Signa
 }
 
 /// Keeps the stores of the cache within their bound: the least recently used go, and what interrupted searches left.
-/// Those of the last hour may be in use.
 void bound_stores(const fs::path& root) {
   using std::chrono::hours;
   std::vector<std::pair<fs::file_time_type, fs::path>> old;
@@ -134,13 +133,13 @@ void bound_stores(const fs::path& root) {
       continue;
     }
     total += directory_size(it->path());
-    if (used + hours(1) < fs::file_time_type::clock::now()) old.emplace_back(used, it->path());
+    old.emplace_back(used, it->path());
   }
   std::sort(old.begin(), old.end());
   for (const auto& [used, path] : old) {
     if (total <= kStoreBytes) return;
-    total -= std::min(total, directory_size(path));
-    fs::remove_all(path, error);
+    const std::uint64_t bytes = directory_size(path);
+    if (samples::remove_store(path)) total -= std::min(total, bytes);
   }
 }
 

@@ -114,9 +114,9 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
     SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate));
     variant.precision = row.ran_precision;
     variant.needs.memory_bytes = row.peak_memory_bytes;
-    // A model that came quantized; the original stays the last resort everywhere.
-    const bool int8 = row.ran_precision == "int8" || row.ran_precision == "mixed";
-    if (int8 && &candidate != &outcome.original && !session.vnni().empty()) variant.needs.isa.insert(session.vnni());
+    if (&candidate != &outcome.original)  // the last resort everywhere
+      for (const std::string& isa : search::needed_isa(candidate.recipe, session.vnni(), row.ran_precision))
+        variant.needs.isa.insert(isa);
     const auto& drop = candidate.judged ? candidate.judged : candidate.searched;
     variant.measured = measured(session, row, drop ? drop->largest_l2 : 0);
     entry.variants.push_back(std::move(variant));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "base/text.h"
@@ -64,6 +65,17 @@ Json to_json(const Needs& needs) {
   return json;
 }
 
+/// It becomes a line of an exported requirements.txt.
+Result<std::string> version_under(const Json& json, const char* key) {
+  SPEEDSTER_ASSIGN(std::string text, text_under(json, key));
+  constexpr std::size_t kMostBytes = 64;
+  const bool plain = std::ranges::all_of(
+      text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '+' || c == '-' || c == '_'; });
+  if (!plain || text.size() > kMostBytes)
+    return corrupt("expected a version under \"" + std::string(key) + "\", got \"" + text.substr(0, kMostBytes) + "\"");
+  return text;
+}
+
 Result<Needs> needs_from_json(const Json& json) {
   Needs needs;
   SPEEDSTER_ASSIGN(needs.system, text_under(json, "system"));
@@ -73,8 +85,8 @@ Result<Needs> needs_from_json(const Json& json) {
       return corrupt("expected names of instruction sets under \"isa\", got \"" + name.substr(0, 80) + "\"");
     needs.isa.insert(name);
   }
-  SPEEDSTER_ASSIGN(needs.vendor_min, text_under(json, "vendor_min"));
-  SPEEDSTER_ASSIGN(needs.vendor_below, text_under(json, "vendor_below"));
+  SPEEDSTER_ASSIGN(needs.vendor_min, version_under(json, "vendor_min"));
+  SPEEDSTER_ASSIGN(needs.vendor_below, version_under(json, "vendor_below"));
   SPEEDSTER_ASSIGN(const std::int64_t memory, count_under(json, "memory_bytes", INT64_MAX));
   needs.memory_bytes = static_cast<std::uint64_t>(memory);
   SPEEDSTER_ASSIGN(needs.device, name_under(json, "device"));

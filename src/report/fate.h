@@ -23,7 +23,7 @@ inline constexpr std::array<FateRow, 12> kFates = {{
     {CandidateFate::kSlowerThanOriginal, "slower than original", "qualified, not faster than the original"},
     {CandidateFate::kOverBudget, "over budget", "loses more accuracy than allowed"},
     {CandidateFate::kReduced, "reduced", "ran in reduced precision where only full precision may win"},
-    {CandidateFate::kNotJudged, "not judged", "accuracy not judged: the samples are random"},
+    {CandidateFate::kNotJudged, "not judged", "ran in reduced precision, and the samples are random"},
     {CandidateFate::kFailed, "failed", "crashed, timed out, out of memory, vendor error or wrong outputs"},
     {CandidateFate::kNotPossible, "not possible", "cannot work on this machine or model, known beforehand"},
     {CandidateFate::kNotTried, "not tried", "the time ended or the search was cancelled"},

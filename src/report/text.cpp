@@ -117,8 +117,7 @@ std::string elide(std::string_view text, int width) {
 std::vector<std::string> wrap(std::string_view text, int width) {
   width = std::max(width, 2);
   std::vector<std::string> lines;
-  while (display_width(text) > width) {
-    const std::size_t fits = prefix(text, width);
+  for (std::size_t fits = prefix(text, width); fits < text.size(); fits = prefix(text, width)) {
     // A space that ends the line exactly is a break too.
     const std::size_t space = text.substr(0, fits + (fits < text.size() && text[fits] == ' ' ? 1 : 0)).rfind(' ');
     const bool at_space = space != std::string_view::npos && space > 0;

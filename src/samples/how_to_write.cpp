@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/json.h"
 #include "samples/batch.h"
 #include "samples/plan.h"
 #include "samples/store.h"
@@ -56,7 +57,8 @@ std::string how_to_write(const Signature& signature) {
     if (identifier(input.name))
       arguments += ", " + input.name + "=" + input.name;
     else
-      dictionary += (dictionary.empty() ? "" : ", ") + std::string("\"") + input.name + "\": " + variable;
+      dictionary += (dictionary.empty() ? "" : ", ") +
+                    Json(input.name).dump(-1, ' ', true, Json::error_handler_t::replace) + ": " + variable;
   }
   if (numpy) {
     text += "  np.savez(\"samples.npz\"" + arguments + (dictionary.empty() ? "" : ", **{" + dictionary + "}") + ")";

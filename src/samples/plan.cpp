@@ -11,6 +11,8 @@
 namespace speedster::samples {
 namespace {
 
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 22U;  // some 40 bytes of bookkeeping each
+
 struct Found {
   fs::path file;
   std::size_t array = 0;
@@ -203,6 +205,9 @@ class Planner {
       if (*batch.axis > 0 && each > 1) input.stacked_axis = *batch.axis;
     }
     const std::int64_t samples = rows / each;
+    // A header of some bytes can promise any number of empty samples, and deflate a thousand for a byte.
+    if (samples > kMostSamples || (samples > 1 && found.info.bytes() == 0))
+      return bad("samples with elements, at most " + std::to_string(kMostSamples) + " of them", got);
     if (samples == 0) return bad("at least " + std::to_string(each) + " rows along axis 0 for " + describe(spec), got);
     SPEEDSTER_TRY(check_shape(k, sample, found.info.name));
     if (const auto given = options_.shapes.find(spec.name);

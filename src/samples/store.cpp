@@ -1,5 +1,11 @@
 #include "samples/store.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <chrono>
+
 #include "base/files.h"
 #include "base/json.h"
 #include "samples/layout.h"
@@ -14,11 +20,15 @@ struct SampleStore::State {
   std::vector<RaggedFile> inputs;
   std::optional<RaggedFile> labels;
   bool text = false, random = false;
+  UniqueFd lock;  // shared, on the index: remove_store leaves alone what is in use
   std::string digest, non_finite;
 };
 
 Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
   const std::string who = "samples";
+  UniqueFd lock(::open((directory / kIndexFile).c_str(), O_RDONLY | O_CLOEXEC));
+  if (lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Error(ErrorKind::kNotFound, "[samples] expected a store, got one that is being removed");
   SPEEDSTER_ASSIGN(const std::string content, read_file(directory / kIndexFile));
   SPEEDSTER_ASSIGN(const Json index, parse_json(content, who));
   SPEEDSTER_ASSIGN(const std::int64_t version, json_int(index, "version", who));
@@ -27,6 +37,7 @@ Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
                                           ", got " + std::to_string(version) + " in " + directory.string() +
                                           "; try to build it again");
   auto state = std::make_shared<State>();
+  state->lock = std::move(lock);
   SPEEDSTER_ASSIGN(const std::int64_t samples, json_int(index, "samples", who));
   SPEEDSTER_ASSIGN(state->random, json_bool(index, "random", who));
   SPEEDSTER_ASSIGN(state->digest, json_string(index, "digest", who));
@@ -54,6 +65,20 @@ Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
   SampleStore store;
   store.state_ = std::move(state);
   return store;
+}
+
+bool remove_store(const std::filesystem::path& directory) {
+  std::error_code error;
+  const UniqueFd lock(::open((directory / kIndexFile).c_str(), O_RDONLY | O_CLOEXEC));
+  if (lock.valid()) {
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  } else {
+    // The index comes last: somebody may be filling it.
+    const auto used = std::filesystem::last_write_time(directory, error);
+    if (!error && used + std::chrono::hours(1) > std::filesystem::file_time_type::clock::now()) return false;
+  }
+  std::filesystem::remove_all(directory, error);
+  return !error;
 }
 
 std::size_t SampleStore::size() const { return state_->samples; }

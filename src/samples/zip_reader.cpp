@@ -123,7 +123,8 @@ class MemberStream final : public Stream {
     inflate_.next_out = reinterpret_cast<Bytef*>(to.data());
     inflate_.avail_out = static_cast<uInt>(to.size());
     while (inflate_.avail_out > 0) {
-      if (inflate_.avail_in == 0) {
+      // With all of it read, inflate may still hold a match that did not fit in the piece before.
+      if (inflate_.avail_in == 0 && taken_ < member_.stored) {
         const auto room = std::span(packed_).first(std::min<std::uint64_t>(packed_.size(), member_.stored - taken_));
         SPEEDSTER_ASSIGN(const std::size_t got, bytes_->read_at(member_.start + taken_, room));
         if (got == 0) return broken();

@@ -63,9 +63,9 @@ std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std:
 }
 
 Json to_json(const BackendState& s) {
-  return {{"name", s.name},       {"usable", s.usable},         {"version", s.version},
-          {"library", s.library}, {"source", s.source},         {"reason", s.reason},
-          {"remedy", s.remedy},   {"precisions", s.precisions}, {"devices", s.devices}};
+  return {{"name", s.name},       {"usable", s.usable},       {"version", s.version}, {"library", s.library},
+          {"source", s.source},   {"reason", s.reason},       {"remedy", s.remedy},   {"precisions", s.precisions},
+          {"devices", s.devices}, {"options", s.load_options}};
 }
 
 compiler::Availability availability_of(const BackendState& state) {

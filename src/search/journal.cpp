@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <functional>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -18,6 +19,11 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{64} << 20U;
 constexpr const char* kFile = "journal.jsonl";
 
 std::string slot(const std::string& event, const std::string& subject) { return event + "\n" + subject; }
+
+std::string digest_of(const std::string& event, const std::string& subject, const Json& value) {
+  constexpr std::size_t kDigits = 16;
+  return Sha256().field(event).field(subject).field(to_text(value)).hex().substr(0, kDigits);
+}
 
 /// Of the journals in `root` those that were opened last stay.
 void bound_journals(const fs::path& root) {
@@ -52,7 +58,9 @@ Result<Journal> Journal::open(const std::filesystem::path& root, const std::stri
     if (!parsed.ok()) continue;  // cut off by a crash
     auto event = json_string(*parsed, "event", kWho);
     auto subject = json_string(*parsed, "subject", kWho);
-    if (event.ok() && subject.ok() && parsed->contains("value"))
+    auto digest = json_string(*parsed, "digest", kWho);
+    if (event.ok() && subject.ok() && digest.ok() && parsed->contains("value") &&
+        *digest == digest_of(*event, *subject, (*parsed)["value"]))
       journal.records_[slot(*event, *subject)] = (*parsed)["value"];
   }
   return journal;
@@ -68,7 +76,11 @@ Result<void> Journal::record(const std::string& event, const std::string& subjec
   records_[slot(event, subject)] = value;
   if (directory_.empty()) return {};
   // The leading newline ends a line that a crash cut off.
-  const std::string line = "\n" + to_text(Json{{"event", event}, {"subject", subject}, {"value", value}}) + "\n";
+  const std::string line =
+      "\n" +
+      to_text(Json{
+          {"event", event}, {"subject", subject}, {"digest", digest_of(event, subject, value)}, {"value", value}}) +
+      "\n";
   const fs::path file = directory_ / kFile;
   UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd.valid()) {

@@ -1,5 +1,6 @@
 /// The journal of a search: what was found out, a JSON object a line, appended as it happens. A later search of the
-/// same question (same key) reads it and does nothing twice; a line cut off by a crash is ignored.
+/// same question (same key) reads it and does nothing twice; a line that was cut off by a crash or
+/// changed since is ignored: each carries the digest of its value.
 #pragma once
 #include <speedster/error.h>
 

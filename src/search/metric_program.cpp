@@ -40,6 +40,7 @@ accuracy::RunProgram run_in_child(const Session& session) {
     // The folder may be the user's: what the program prints does not belong there.
     SPEEDSTER_ASSIGN(const TempDir printed, TempDir::create("metric-", session.work));
     command.log = printed.path() / "log.txt";
+    command.output = printed.path() / "stdout.txt";  // a warning on stderr does not hide the drop
     command.limits = session.limits;
     command.limits.wall_seconds = session.request->candidate_timeout_seconds;
     command.name = "metric";
@@ -51,7 +52,7 @@ accuracy::RunProgram run_in_child(const Session& session) {
       return Error(ErrorKind::kBadInput, "[metric] expected " + argv[0] + " to print a drop, got: " +
                                              job::describe(exit) + (exit.log_tail.empty() ? "" : "\n" + exit.log_tail));
     }
-    return read_file(command.log, kMaxOutput);
+    return read_file(command.output, kMaxOutput);
   };
 }
 

@@ -152,8 +152,9 @@ class Preparation {
 
 }  // namespace
 
-std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni) {
-  const bool int8 = recipe.requested_precision.ends_with("int8") ||
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni, const std::string& ran) {
+  const bool came_quantized = recipe.requested_precision == "fp32" && ran == "mixed";
+  const bool int8 = recipe.requested_precision.ends_with("int8") || ran == "int8" || came_quantized ||
                     std::ranges::any_of(recipe.steps, [](const compiler::StepSpec& step) {
                       return step.step.starts_with("quantize") || step.step == "nncf";
                     });

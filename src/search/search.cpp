@@ -15,7 +15,7 @@
 namespace speedster::search {
 namespace {
 
-// Relative L2 up to which a full-precision candidate counts as the same model (ARCHITECTURE.md, fixed 6).
+// Relative L2 up to which a full-precision candidate counts as the same model (docs/metrics.md).
 constexpr double kFullPrecisionL2 = 1e-3;
 // Shares of a time budget at which the stages end; what is left confirms and saves.
 constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
@@ -209,9 +209,8 @@ class Search {
     if (!child.ok()) return original_failed(std::move(child).error());
     auto info = child->stats(session_.deadline, session_.cancel);
     if (!info.ok()) return original_failed(std::move(info).error());
-    session_.original_precision = info->value("precision", std::string("f32"));
-    if (session_.original_precision == "unknown") session_.original_precision = "f32";
     note_info(session_, original_, *info);
+    session_.original_precision = original_.row.ran_precision == "unknown" ? "f32" : original_.row.ran_precision;
     original_.reduced = false;
     // The same library and precision; only its settings are the vendor's own.
     defaults_.row.ran_precision = original_.row.ran_precision;
@@ -354,7 +353,7 @@ class Search {
         if (candidate.reduced) {
           candidate.row.fate = CandidateFate::kReduced;
           candidate.row.reason =
-              "ran in " + candidate.row.ran_precision + "; full precision only without --metric-drop";
+              "ran in " + candidate.row.ran_precision + "; full precision only without a --metric-drop above 0";
           excluded_.push_back(i);
         } else if (drop.relative_l2 > kFullPrecisionL2) {
           candidate.row.fate = CandidateFate::kOverBudget;

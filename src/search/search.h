@@ -1,5 +1,5 @@
-/// The search: plan, prepare, check, race, judge, confirm, choose (ARCHITECTURE.md). Its result is a report and what
-/// the package is made of.
+/// The search: plan, prepare, check, race, judge, confirm, choose (docs/blocks.md, docs/design/measuring.md). Its
+/// result is a report and what the package is made of.
 #pragma once
 #include <optional>
 #include <vector>

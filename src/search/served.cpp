@@ -1,5 +1,6 @@
 #include "search/served.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,6 +104,9 @@ struct ServedPackage::State {
     std::vector<Outputs> all;
     for (const Json& sample : *list) {
       SPEEDSTER_ASSIGN(Outputs outputs, outputs_of(sample));
+      if (spec.outputs > 0 && outputs.size() != spec.outputs)
+        return Error(ErrorKind::kVendor, "[serve] expected " + std::to_string(spec.outputs) + " outputs, got " +
+                                             std::to_string(outputs.size()));
       all.push_back(std::move(outputs));
     }
     note_peak(reply);
@@ -135,8 +139,11 @@ ServedPackage::~ServedPackage() = default;
 
 Result<ServedPackage> ServedPackage::start(job::Supervisor& supervisor, const ServeSpec& spec, const Deadline& deadline,
                                            const CancelToken& cancel) {
-  UniqueFd memory(::memfd_create("speedster-outputs", MFD_CLOEXEC));
+  UniqueFd memory(::memfd_create("speedster-outputs", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory.valid()) return errno_error(errno, kWho, "shared memory", "outputs");
+  // The child makes it larger; were it to make it smaller, reading what is mapped here would end this process.
+  if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+    return errno_error(errno, kWho, "shared memory that cannot shrink", "outputs");
   SPEEDSTER_TRY(make_directories(spec.directory));
   job::Command command;
   command.argv = {supervisor.worker().string(), "serve"};
@@ -168,7 +175,8 @@ std::uint64_t ServedPackage::peak_memory() const { return state_->peak_memory; }
 Result<Json> ServedPackage::stats(const Deadline& deadline, const CancelToken& cancel) {
   state_->asked = true;
   SPEEDSTER_ASSIGN(Json reply, state_->call({{"op", "stats"}}, deadline, cancel));
-  return reply.value("stats", Json::object());
+  SPEEDSTER_ASSIGN(const Json* stats, json_object(reply, "stats", kWho));
+  return *stats;
 }
 
 void ServedPackage::report_wrong(const Error& error, std::optional<std::size_t> sample) {
@@ -214,8 +222,9 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
   SPEEDSTER_ASSIGN(const Json* calls, json_array(reply, "calls", kWho));
   for (const Json& call : *calls)
     if (call.is_number()) block.calls.push_back(call.get<double>());
-  block.major_faults = reply.value("major_faults", std::uint64_t{0});
-  block.own_cpu_seconds = reply.value("cpu_seconds", 0.0);
+  SPEEDSTER_ASSIGN(const std::int64_t faults, json_int(reply, "major_faults", kWho));
+  block.major_faults = static_cast<std::uint64_t>(std::max<std::int64_t>(faults, 0));
+  SPEEDSTER_ASSIGN(block.own_cpu_seconds, json_number(reply, "cpu_seconds", kWho));
   state_->note_peak(reply);
   if (!(block.value > 0))
     return Error(ErrorKind::kInternal, "[serve] expected a positive time, got " + std::to_string(block.value));

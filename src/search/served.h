@@ -32,6 +32,7 @@ struct ServeSpec {
   std::filesystem::path samples;               ///< store folder; empty = none
   std::filesystem::path directory;             ///< the child's working directory (log.txt)
   job::Limits limits;
+  std::size_t outputs = 0;            ///< how many the model has: another number is an error; 0 = not known
   double call_timeout_seconds = 600;  ///< of the loading, a run or a block each
   /// Told when the child crashed, hung, ran out of memory or refused (not when it was cancelled); `vendor` is left to
   /// the listener.

@@ -81,6 +81,7 @@ ServeSpec Session::serve_spec(const Candidate& candidate, const std::string& pur
   spec.directory = work / (candidate.recipe.name + "-" + purpose);
   spec.limits = limits;
   spec.limits.threads = threads;
+  spec.outputs = signature.outputs.size();
   spec.call_timeout_seconds = request->candidate_timeout_seconds;
   spec.failed = [this, notes = candidate.notes, variant = candidate.variant, version = candidate.row.backend_version,
                  used = spec.threads](job::ServeFailure failure) {
@@ -106,9 +107,13 @@ int precision_rank(std::string_view precision) {
 
 void note_info(const Session& session, Candidate& candidate, const Json& info) {
   CandidateRow& row = candidate.row;
-  row.ran_precision = info.value("precision", std::string("unknown"));
-  row.backend_version = info.value("vendor_version", std::string());
-  row.vendor_library = info.value("vendor_library", std::string());
+  const auto text = [&](const char* key) {
+    const auto found = json_string(info, key, "serve");
+    return found.ok() ? *found : std::string();
+  };
+  row.ran_precision = text("precision").empty() ? "unknown" : text("precision");
+  row.backend_version = text("vendor_version");
+  row.vendor_library = text("vendor_library");
   if (info.contains("threads") && info["threads"].is_number_integer()) row.threads = info["threads"].get<int>();
   candidate.reduced = precision_rank(row.ran_precision) == 0 ||
                       precision_rank(row.ran_precision) < precision_rank(session.original_precision);

@@ -102,8 +102,10 @@ struct Session {
 inline constexpr std::size_t kTimedSamples = 16;
 
 /// Instruction sets that the variant of a recipe needs on other machines: int8 that was judged with VNNI (`vnni`: its
-/// name here, empty where there is none) needs it, because without it 8-bit products saturate.
-std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni);
+/// name here, empty where there is none) needs it, because without it 8-bit products saturate. `ran`: the precision
+/// that it ran in, once that is known; it tells of models that came quantized.
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni,
+                                    const std::string& ran = "");
 
 /// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
 /// step is the candidate's fate, not an error; errors are those that end the search (no space, cancelled).

@@ -60,13 +60,19 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
   std::vector<std::byte> buffer(std::size_t{16} << 10U);
   constexpr int kPollMilliseconds = 100;
   bool cancelled = false;
-  while (true) {
+  // What the program left running may hold the pipe open after its end.
+  constexpr int kPatience = 10;
+  int waited = 0;
+  while (waited < kPatience) {
     if (!cancelled && cancel.cancelled()) {
       cancelled = true;
       group.kill();
     }
     pollfd poll{out.get(), POLLIN, 0};
-    if (::poll(&poll, 1, kPollMilliseconds) <= 0) continue;
+    if (::poll(&poll, 1, kPollMilliseconds) <= 0) {
+      if (group.ended()) ++waited;
+      continue;
+    }
     Result<std::size_t> got = read_some(out.get(), buffer, argv.front());
     if (!got || *got == 0) break;
     reader.add({reinterpret_cast<const char*>(buffer.data()), *got});

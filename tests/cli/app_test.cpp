@@ -23,6 +23,7 @@ std::vector<Command> commands() {
              app.add_option("name", *name);
              app.add_option("--fail-with", *kind);
              return [name, kind](Io& io) -> Result<ExitCode> {
+               if (*name == "throw") throw std::runtime_error("bad luck");
                if (*kind != 0) return Error(static_cast<ErrorKind>(*kind), "[work] expected luck, got \x1b[31mnone");
                io.say("hello " + *name);
                if (io.json) io.print({{"ok", true}});
@@ -122,6 +123,14 @@ TEST(App, ErrorsAreJsonWithJson) {
     EXPECT_EQ((*json)["exit_code"], ran.code);
     EXPECT_FALSE((*json)["error"]["message"].get<std::string>().empty());
   }
+}
+
+TEST(App, WhatIsThrownIsAnErrorToo) {
+  const Ran ran = run({"work", "throw", "--json"});
+  EXPECT_EQ(ran.code, kInternal);
+  const Json json = *parse_json(ran.out, "test");
+  EXPECT_EQ(json["exit_code"], static_cast<int>(kInternal));
+  EXPECT_THAT(json["error"]["message"].get<std::string>(), HasSubstr("bad luck"));
 }
 
 TEST(App, JsonSilencesText) { EXPECT_EQ(*parse_json(run({"work", "x", "--json"}).out, "test"), Json({{"ok", true}})); }

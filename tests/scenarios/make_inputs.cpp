@@ -34,6 +34,15 @@ speedster::testing::OnnxWriter scores() {
   return m.node("Mul", {"x", "two"}, {"scores"});
 }
 
+/// x float32 [batch, 4] → y float32 [batch, 2000000]: 8 MB a sample.
+speedster::testing::OnnxWriter wide() {
+  namespace testing = speedster::testing;
+  testing::OnnxWriter m;
+  m.input("x", testing::OnnxType::kFloat, {"batch", 4}).output("y", testing::OnnxType::kFloat, {"batch", 2000000});
+  m.initializer<std::int64_t>("times", {2}, {1, 500000});
+  return m.node("Tile", {"x", "times"}, {"y"});
+}
+
 /// The class of each row's largest element, a line each.
 bool write_labels(const std::filesystem::path& file, const NamedTensor& rows) {
   const auto classes = static_cast<std::size_t>(rows.tensor.shape()[1]);
@@ -52,7 +61,7 @@ bool write_labels(const std::filesystem::path& file, const NamedTensor& rows) {
 int main(int argc, char** argv) {
   if (argc != 4) {
     std::fprintf(stderr,
-                 "usage: make_inputs mlp|small_cnn|attention|scores|external|external_subfolder|unknown_operator "
+                 "usage: make_inputs mlp|small_cnn|attention|scores|wide|external|external_subfolder|unknown_operator "
                  "SAMPLES FOLDER\n");
     return 2;
   }
@@ -79,6 +88,10 @@ int main(int argc, char** argv) {
     scores().save(file);
     data.push_back(rows("x", {samples, 3}, 105));
     saved = write_labels(folder / "labels.txt", data.back());
+  } else if (kind == "wide") {
+    wide().save(file);
+    data.push_back(rows("x", {samples, 4}, 106));
+    saved = true;
   } else if (kind == "external_subfolder") {
     models::mlp(1, "weights/w.bin").save(file);
     data.push_back(rows("x", {samples, 16}, 101));
@@ -89,11 +102,10 @@ int main(int argc, char** argv) {
     saved = true;
   }
   if (!saved) {
-    std::fprintf(
-        stderr,
-        "[make_inputs] expected mlp, small_cnn, attention, scores, external, external_subfolder or unknown_operator, "
-        "got %s\n",
-        kind.c_str());
+    std::fprintf(stderr,
+                 "[make_inputs] expected mlp, small_cnn, attention, scores, wide, external, external_subfolder or "
+                 "unknown_operator, got %s\n",
+                 kind.c_str());
     return 2;
   }
   const auto written = speedster::write_safetensors(folder / "samples.safetensors", data);

@@ -27,6 +27,7 @@ What is expected of the last run:
   corner NAME faster|slower         how the winner compares to the original at a corner of the shapes
   prepared-within SECONDS NAME      how long the steps of a candidate took
   stages-within SECONDS STAGE…      how long these stages took, together
+  peak-within MEGABYTES             the most memory that the search's own process held
 """
 
 import json
@@ -228,6 +229,9 @@ class Scenario:
             took = {row["stage"]: row["seconds"] for row in self.report.get("stages", [])}
             if sum(took[stage] for stage in arguments[1:]) > float(arguments[0]):
                 raise Failure(f"got {took}")
+        elif what == "peak-within":
+            if not 0 < self.report["parent_peak_bytes"] <= float(text) * 1e6:
+                raise Failure(f"got {self.report['parent_peak_bytes'] / 1e6:.0f} MB")
         elif what == "losers":
             got = {row["name"]: row["fate"] for row in self.report["candidates"] if row["name"] != self.winner()}
             if not got or not set(got.values()) <= set(text.split("|")):

@@ -1,4 +1,4 @@
-/// A block of timed calls (ARCHITECTURE.md, "How time is measured"): a warm part, then the calls whose times count.
+/// A block of timed calls (docs/design/measuring.md): a warm part, then the calls whose times count.
 ///
 /// A *call* is: bind the next sample (memory of this process, copied before), run, look at the outputs. Outputs are
 /// bound once to memory of the largest shapes seen in the warm part. Calls are stamped by the monotonic clock; calls

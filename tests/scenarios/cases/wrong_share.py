@@ -37,7 +37,8 @@ def main() -> None:
         return sum(scores[name].index(max(scores[name])) == labels[i] for name, i in zip(names, indices))
 
     print(f"{len(names)} samples; only the last line is the drop")
-    print((right(original) - right(candidate)) / len(names))
+    print((right(original) - right(candidate)) / len(names), flush=True)
+    print("a warning after it, on stderr, is no drop", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,14 @@ TEST_F(Files, ADescriptorIsWrittenIntoWhereverItLeads) {
   EXPECT_TRUE(fs::is_symlink(root() / "link"));
 }
 
+TEST_F(Files, WhoMayReadIsKept) {
+  ASSERT_TRUE(write_file(root() / "a", "old").ok());
+  fs::permissions(root() / "a", fs::perms::owner_read | fs::perms::owner_write);
+  ASSERT_TRUE(write_file(root() / "a", "new").ok());
+  EXPECT_EQ(read_file(root() / "a").value(), "new");
+  EXPECT_EQ(fs::status(root() / "a").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
 TEST_F(Files, AnUnfinishedOutputLeavesWhatWasThere) {
   ASSERT_TRUE(write_file(root() / "a", "old").ok());
   {

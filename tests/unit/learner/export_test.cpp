@@ -92,6 +92,10 @@ TEST_F(Export, OnlyAnExportIsReplaced) {
   ASSERT_TRUE(export_package(package, root() / "out/", {}).ok());
   EXPECT_TRUE(export_package(package, root() / "out", {}).ok());
   EXPECT_EQ(export_package(package, package, {}).error().kind(), ErrorKind::kUsage);
+  ASSERT_TRUE(write_file(root() / "out/server.py", "mine").ok());
+  EXPECT_EQ(export_package(package, root() / "out", {}).error().kind(), ErrorKind::kUsage);
+  EXPECT_EQ(read_file(root() / "out/server.py").value(), "mine");
+  fs::remove(root() / "out/server.py");
   ExportOptions options;
   options.variant = "other";
   EXPECT_EQ(export_package(package, root() / "out", options).error().kind(), ErrorKind::kNotFound);

@@ -115,6 +115,8 @@ TEST_F(Hostile, GraphsThatContradictThemselves) {
   expect_refused(read_bytes(model().node("", {"x"}, {"y"}).bytes()), "no operator");
   expect_refused(read_bytes(model().input("x", OnnxType::kFloat, {1}).node("Relu", {"x"}, {"y"}).bytes()),
                  "input 'x' twice");
+  expect_refused(read_bytes(model().output("y", OnnxType::kFloat, {1}).node("Relu", {"x"}, {"y"}).bytes()),
+                 "output 'y' twice");
   expect_refused(read_bytes(WireWriter().integer(1, 8).bytes()), "without an IR version or a graph");
 }
 

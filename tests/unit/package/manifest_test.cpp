@@ -88,6 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"memory", [](Json& j) { first_variant(j)["needs"]["memory_bytes"] = -5; }},
         Damage{"memory_huge", [](Json& j) { first_variant(j)["needs"]["memory_bytes"] = UINT64_MAX; }},
         Damage{"isa", [](Json& j) { first_variant(j)["needs"]["isa"] = "avx2"; }},
+        Damage{"version_lines", [](Json& j) { first_variant(j)["needs"]["vendor_min"] = "1.0\n--index-url http://x"; }},
+        Damage{"version_long", [](Json& j) { first_variant(j)["needs"]["vendor_below"] = std::string(65, '1'); }},
         Damage{"measured", [](Json& j) { first_variant(j)["measured"] = 1; }},
         Damage{"file_outside", [](Json& j) { j["files"]["../x"] = record(); }},
         Damage{"file_absolute", [](Json& j) { j["files"]["/etc/passwd"] = record(); }},

@@ -245,6 +245,44 @@ TEST_F(BuildStore, AFailureKeepsTheStoreThatWasThere) {
   EXPECT_EQ(std::distance(fs::directory_iterator(root()), {}), 2) << "the half-built one is gone";
 }
 
+TEST_F(BuildStore, AStoreInUseIsNotRemoved) {
+  save(named(NamedTensor{"images", floats({2, 2, 3})}));
+  {
+    auto store = build(images());
+    ASSERT_TRUE(store.ok());
+    EXPECT_FALSE(remove_store(root() / "store"));
+    ASSERT_TRUE(fs::exists(root() / "store" / kIndexFile));
+  }
+  EXPECT_TRUE(remove_store(root() / "store"));
+  EXPECT_FALSE(fs::exists(root() / "store"));
+  fs::create_directory(root() / "half");  // no index yet: somebody fills it
+  EXPECT_FALSE(remove_store(root() / "half"));
+  fs::last_write_time(root() / "half", fs::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_TRUE(remove_store(root() / "half"));
+}
+
+TEST_F(BuildStore, AHeaderCannotPromiseSamplesWithoutEnd) {
+  options_.data = root() / "x.npy";
+  const auto promise = [&](const std::string& shape) {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + "}";
+    header.resize(117, ' ');
+    ASSERT_TRUE(write_file(options_.data, std::string("\x93NUMPY\1\0v\0", 10) + header + "\n").ok());
+    const Error error = refusal({{spec("x", DType::kFloat32, {dynamic("batch"), dynamic("length")})}, {}});
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    EXPECT_THAT(error.message(), HasSubstr("samples with elements"));
+  };
+  promise("(4000000000000, 0)");
+  promise("(5, 0)");
+}
+
+TEST_F(BuildStore, NamesInTheLinesAreEscaped) {
+  const Signature signature{{spec("a\": 0}); import os; (\"\n", DType::kFloat32, {dynamic("batch"), fixed(3)})}, {}};
+  save({});
+  const std::string message = refusal(signature).message();
+  EXPECT_THAT(message, HasSubstr("**{\"a\\\": 0}); import os; (\\\"\\n\": x0}"));
+  EXPECT_THAT(message, HasSubstr("import os; (\"? float32 [batch, 3]"));
+}
+
 TEST_F(BuildStore, AStoreWithChangedFilesIsRefused) {
   save(named(NamedTensor{"images", floats({2, 2, 3})}));
   ASSERT_TRUE(build(images()).ok());

@@ -105,6 +105,24 @@ TEST_F(Zip, DeflatedMembersInPieces) {
   EXPECT_FALSE(stream->read(all.first(1)).ok()) << "beyond the end";
 }
 
+TEST_F(Zip, AMatchAtTheEndThatIsReadInParts) {
+  // Where the last byte holds both the end of the match and the end of the stream, nothing is left to read in its
+  // middle. Literals from 144 on take 9 bits: with some number of them in front it is so.
+  for (std::size_t before = 1; before <= 16; ++before) {
+    std::string text;
+    for (std::size_t i = 0; i < before; ++i) text += static_cast<char>(144 + i * 7 % 90);
+    text += std::string(259, '\0');
+    const auto reader = open(packed(text));
+    ASSERT_TRUE(reader.ok()) << reader.error().message();
+    const auto stream = reader->content(0);
+    std::string pieces(text.size(), 'x');
+    const auto all = std::as_writable_bytes(std::span(pieces));
+    for (std::size_t at = 0; at < all.size(); ++at)
+      ASSERT_TRUE(stream->read(all.subspan(at, 1)).ok()) << "byte " << at << " after " << before;
+    EXPECT_EQ(pieces, text);
+  }
+}
+
 TEST_F(Zip, ManyMembersNeedTheZip64End) {
   ZipWriter writer;
   ASSERT_TRUE(writer.open(options_.data).ok());

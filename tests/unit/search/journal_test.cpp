@@ -50,6 +50,19 @@ TEST_F(JournalTest, ThoseOpenedLongestAgoGo) {
   EXPECT_FALSE(fs::exists(folder_->path() / "key2"));
 }
 
+TEST_F(JournalTest, ALineThatWasChangedIsPassedOver) {
+  Journal journal = open();
+  ASSERT_TRUE(journal.record("tail", "a", {1.5, 2.5, 1e-9}).ok());
+  ASSERT_TRUE(journal.record("tail", "b", {0.1}).ok());
+  const fs::path file = journal.directory() / "journal.jsonl";
+  std::string text = *read_file(file);
+  text.replace(text.find("2.5"), 3, "[] ");
+  ASSERT_TRUE(write_file(file, text).ok());
+  const Journal after = open();
+  EXPECT_FALSE(after.find("tail", "a").has_value());
+  EXPECT_EQ(*after.find("tail", "b"), Json({0.1}));
+}
+
 TEST_F(JournalTest, ALineThatACrashCutOffIsPassedOver) {
   Journal journal = open();
   ASSERT_TRUE(journal.record("checked", "a", 1).ok());

@@ -21,9 +21,16 @@ TEST(NeededIsa, Int8ThatWasJudgedWithVnniNeedsIt) {
   EXPECT_THAT(needed_isa(recipe("mine", "nncf"), "avx_vnni"), ElementsAre("avx_vnni")) << "whatever it is called";
 }
 
+TEST(NeededIsa, SoDoesAModelThatCameQuantized) {
+  EXPECT_THAT(needed_isa(recipe("fp32"), "avx512_vnni", "int8"), ElementsAre("avx512_vnni"));
+  EXPECT_THAT(needed_isa(recipe("fp32"), "avx512_vnni", "mixed"), ElementsAre("avx512_vnni"));
+}
+
 TEST(NeededIsa, OtherPrecisionsAndSevenBitWeightsRunEverywhere) {
   EXPECT_THAT(needed_isa(recipe("fp32"), "avx512_vnni"), IsEmpty());
+  EXPECT_THAT(needed_isa(recipe("fp32"), "avx512_vnni", "f32"), IsEmpty());
   EXPECT_THAT(needed_isa(recipe("fp16", "convert-half"), "avx512_vnni"), IsEmpty());
+  EXPECT_THAT(needed_isa(recipe("fp16", "convert-half"), "avx512_vnni", "mixed"), IsEmpty());
   EXPECT_THAT(needed_isa(recipe("static-int8", "quantize-static"), ""), IsEmpty()) << "judged with 7-bit weights";
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "toolchain/fixture.h"
 
@@ -51,6 +52,14 @@ TEST(Process, StdinIsEmptyAndTheEnvironmentIsWhatWasGiven) {
                                                    [&](std::string_view line) { lines.emplace_back(line); });
   ASSERT_TRUE(result.ok());
   EXPECT_THAT(lines, ElementsAre("yes:"));
+}
+
+TEST(Process, WhoeverHoldsTheOutputOpenIsNotWaitedFor) {
+  const double begin = now_seconds();
+  const Result<ProcessResult> result = shell("setsid sleep 20 & echo done");
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->tail, "done\n");
+  EXPECT_LT(now_seconds() - begin, 10);
 }
 
 TEST(Process, AMissingProgramIsNotFound) {
