@@ -110,7 +110,7 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
     return {};
   };
   // What a search has open stays.
-  SPEEDSTER_TRY(drop(stores, jobs, [](const fs::path& path) -> Result<bool> { return samples::remove_store(path); }));
+  SPEEDSTER_TRY(drop(stores, jobs, samples::remove_store));
   freed += cache.prune(keep > rest ? keep - rest : 0);
   SPEEDSTER_TRY(drop(journals, 0, [](const fs::path& path) -> Result<bool> {
     std::error_code error;

@@ -20,9 +20,9 @@ inline constexpr int kOutOfMemoryExit = 97;
 std::vector<std::string> limit_arguments(const Limits& limits, int parent, const std::vector<int>& processors,
                                          bool wall);
 
-/// Reads `[--parent=PID] [--memory=BYTES] [--nice=N] [--processors=0,2] [--wall=SECONDS] -- ARGV…`, holds this process
-/// to it, and returns ARGV. No core files ever; the kernel's out-of-memory killer is pointed here. Ends the process
-/// where the parent is dead already.
+/// Reads `[--parent=PID] [--memory=BYTES] [--nice=N] [--processors=0,2] [--stdout=FILE] [--wall=SECONDS] -- ARGV…`,
+/// holds this process to it, and returns ARGV. No core files ever; the kernel's out-of-memory killer is pointed here.
+/// Ends the process where the parent is dead already.
 Result<std::vector<std::string>> limit_self(std::span<const std::string> arguments);
 
 /// Becomes another program. Returns only where that failed: said on stderr, exit code 127 (not there) or 126.

@@ -48,6 +48,7 @@ void Watchdog::spawn(const Json& request, std::vector<UniqueFd> descriptors) {
   Member member;
   member.id = request.value("id", 0);
   member.limits = limits_from_json(request.value("limits", Json::object()));
+  member.output = request.value("output", "");
   if (member.limits.confine) member.processors = least_used_processors(member.limits.threads);
   member.oom_kills_before = oom_kills();
   member.started = now_seconds();
@@ -91,7 +92,7 @@ Result<pid_t> Watchdog::launch(const Json& request, const Member& member,
   std::vector<std::string> words = {executable_, "exec"};
   for (std::string& word : limit_arguments(member.limits, self_, member.processors, /*wall=*/false))
     words.push_back(std::move(word));
-  if (const std::string output = request.value("output", ""); !output.empty()) words.push_back("--stdout=" + output);
+  if (!member.output.empty()) words.push_back("--stdout=" + member.output);
   words.emplace_back("--");
   for (const Json& word : argv) words.push_back(word.get<std::string>());
   std::vector<std::string> variables;

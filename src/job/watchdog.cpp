@@ -231,8 +231,10 @@ void Watchdog::check_limits(double now) {
   for (auto& [id, member] : members_) {
     if (member.paused || member.pausing) continue;
     const Limits& limits = member.limits;
-    struct stat log{};
-    if (::fstat(member.log.get(), &log) == 0 && log.st_size > kMaxLogBytes) end(member, "output");
+    struct stat written{};
+    if (::fstat(member.log.get(), &written) == 0 && written.st_size > kMaxLogBytes) end(member, "output");
+    if (!member.output.empty() && ::stat(member.output.c_str(), &written) == 0 && written.st_size > kMaxLogBytes)
+      end(member, "output");
     if (limits.wall_seconds > 0) {
       const double left = limits.wall_seconds - (now - member.started - member.paused_seconds);
       if (left <= 0)

@@ -28,6 +28,7 @@ class Watchdog {
     pid_t pid = 0;
     Limits limits;
     UniqueFd log;
+    std::string output;            ///< where its stdout goes, if not to the log
     std::vector<int> processors;   ///< what it is confined to
     std::vector<pid_t> processes;  ///< of the last scan, itself among them
     double started = 0, paused_since = 0, paused_seconds = 0;

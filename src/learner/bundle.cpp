@@ -19,7 +19,11 @@ constexpr const char* kSbom = "sbom.spdx.json";
 constexpr const char* kProgram = "speedster-run";
 constexpr std::uint64_t kMaxSbomBytes = std::uint64_t{16} << 20U;
 
-Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[bundle] expected " + rest}; }
+constexpr const char* kWho = "bundle";
+
+Error expected(ErrorKind kind, const std::string& rest) {
+  return {kind, std::string("[") + kWho + "] expected " + rest};
+}
 
 bool is_bundle(const fs::path& folder) {
   const Result<std::string> text = read_file(folder / kSbom, kMaxSbomBytes);
@@ -83,9 +87,9 @@ class Bundler {
     SPEEDSTER_TRY(write_file(root() / "README.txt", readme()));
     SPEEDSTER_TRY(
         write_file(root() / kSbom, to_text(spdx_document(target_.filename().string(), report_.parts), 2) + "\n"));
-    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
+    SPEEDSTER_TRY(go_on(options_.cancel, kWho));
     SPEEDSTER_TRY(try_it());
-    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
+    SPEEDSTER_TRY(go_on(options_.cancel, kWho));
     report_.bytes = directory_size(root());
     SPEEDSTER_TRY(sync_tree(root()));
     SPEEDSTER_TRY(check_target());
@@ -132,7 +136,7 @@ class Bundler {
     std::string reasons;
     for (const package::Variant& variant : entry->second.variants) {
       if (!options_.load.require_variant.empty() && variant.name != options_.load.require_variant) continue;
-      SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
+      SPEEDSTER_TRY(go_on(options_.cancel, kWho));
       LoadOptions load = options_.load;
       load.require_variant = variant.name;
       auto learner = Learner::load(package_, load);
@@ -211,7 +215,7 @@ class Bundler {
     return copy_packaged(package::kManifestFile, {read_.sha256, bytes});
   }
   Result<void> copy_packaged(const std::string& path, const package::FileRecord& record) {
-    SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
+    SPEEDSTER_TRY(go_on(options_.cancel, kWho));
     const std::string place = report_.package + "/" + path;
     SPEEDSTER_TRY(make_directories((root() / place).parent_path()));
     SPEEDSTER_TRY(speedster::copy_file(package_ / path, root() / place));
@@ -222,7 +226,7 @@ class Bundler {
 
   Result<void> copy_files() {
     for (const auto& [source, place] : places_) {
-      SPEEDSTER_TRY(go_on(options_.cancel, "bundle"));
+      SPEEDSTER_TRY(go_on(options_.cancel, kWho));
       const fs::path to = root() / place.path;
       SPEEDSTER_TRY(make_directories(to.parent_path()));
       SPEEDSTER_TRY(speedster::copy_file(source, to));

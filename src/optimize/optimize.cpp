@@ -129,7 +129,7 @@ void bound_stores(const fs::path& root) {
     const auto used = fs::last_write_time(it->path(), ignored);
     const bool unfinished = it->path().filename().string().find('-') != std::string::npos;
     if (unfinished && used + hours(24) < fs::file_time_type::clock::now()) {
-      fs::remove_all(it->path(), ignored);
+      (void)samples::remove_store(it->path());
       continue;
     }
     total += directory_size(it->path());
@@ -139,7 +139,8 @@ void bound_stores(const fs::path& root) {
   for (const auto& [used, path] : old) {
     if (total <= kStoreBytes) return;
     const std::uint64_t bytes = directory_size(path);
-    if (samples::remove_store(path)) total -= std::min(total, bytes);
+    const auto removed = samples::remove_store(path);
+    if (removed.ok() && *removed) total -= std::min(total, bytes);
   }
 }
 
@@ -157,7 +158,7 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
       fs::last_write_time(directory, fs::file_time_type::clock::now(), error);
       return store;
     }
-    fs::remove_all(directory, error);
+    SPEEDSTER_TRY(samples::remove_store(directory));
   }
   SPEEDSTER_ASSIGN(TempDir building, TempDir::create("building-", root));
   SPEEDSTER_TRY(samples::build_store(options, signature, building.path()));

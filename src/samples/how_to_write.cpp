@@ -57,8 +57,7 @@ std::string how_to_write(const Signature& signature) {
     if (identifier(input.name))
       arguments += ", " + input.name + "=" + input.name;
     else
-      dictionary += (dictionary.empty() ? "" : ", ") +
-                    Json(input.name).dump(-1, ' ', true, Json::error_handler_t::replace) + ": " + variable;
+      dictionary += (dictionary.empty() ? "" : ", ") + to_text(Json(input.name)) + ": " + variable;
   }
   if (numpy) {
     text += "  np.savez(\"samples.npz\"" + arguments + (dictionary.empty() ? "" : ", **{" + dictionary + "}") + ")";

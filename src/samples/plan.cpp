@@ -206,8 +206,8 @@ class Planner {
     }
     const std::int64_t samples = rows / each;
     // A header of some bytes can promise any number of empty samples, and deflate a thousand for a byte.
-    if (samples > kMostSamples || (samples > 1 && found.info.bytes() == 0))
-      return bad("samples with elements, at most " + std::to_string(kMostSamples) + " of them", got);
+    if (samples > kMostSamples) return bad("at most " + std::to_string(kMostSamples) + " samples", got);
+    if (samples > 1 && found.info.bytes() == 0) return bad("samples with elements", got);
     if (samples == 0) return bad("at least " + std::to_string(each) + " rows along axis 0 for " + describe(spec), got);
     SPEEDSTER_TRY(check_shape(k, sample, found.info.name));
     if (const auto given = options_.shapes.find(spec.name);

@@ -20,13 +20,13 @@ struct SampleStore::State {
   std::vector<RaggedFile> inputs;
   std::optional<RaggedFile> labels;
   bool text = false, random = false;
-  UniqueFd lock;  // shared, on the index: remove_store leaves alone what is in use
+  UniqueFd lock;  // remove_store leaves alone what is in use
   std::string digest, non_finite;
 };
 
 Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
   const std::string who = "samples";
-  UniqueFd lock(::open((directory / kIndexFile).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd lock(::open((directory / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     return Error(ErrorKind::kNotFound, "[samples] expected a store, got one that is being removed");
   SPEEDSTER_ASSIGN(const std::string content, read_file(directory / kIndexFile));
@@ -67,18 +67,18 @@ Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
   return store;
 }
 
-bool remove_store(const std::filesystem::path& directory) {
+Result<bool> remove_store(const std::filesystem::path& directory) {
   std::error_code error;
-  const UniqueFd lock(::open((directory / kIndexFile).c_str(), O_RDONLY | O_CLOEXEC));
-  if (lock.valid()) {
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
-  } else {
-    // The index comes last: somebody may be filling it.
+  const UniqueFd lock(::open((directory / kLockFile).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (lock.valid() && errno == EWOULDBLOCK) return false;
+    // Somebody fills it, or the file system has no locks.
     const auto used = std::filesystem::last_write_time(directory, error);
     if (!error && used + std::chrono::hours(1) > std::filesystem::file_time_type::clock::now()) return false;
   }
   std::filesystem::remove_all(directory, error);
-  return !error;
+  if (error) return errno_error(error.value(), "samples", "a folder that can be removed", directory);
+  return true;
 }
 
 std::size_t SampleStore::size() const { return state_->samples; }

@@ -74,8 +74,9 @@ class SampleStore {
 Result<SampleStore> build_store(const SampleOptions& options, const Signature& signature,
                                 const std::filesystem::path& directory);
 
-/// Removes a store that nobody has open, or what an interrupted search left of one an hour ago. False where it stays.
-bool remove_store(const std::filesystem::path& directory);
+/// Removes a store that nobody has open, or what an interrupted search left of one an hour ago. False where it stays
+/// because it is (or may be) in use.
+Result<bool> remove_store(const std::filesystem::path& directory);
 
 /// The part of an error message that shows the inputs and the numpy lines.
 std::string how_to_write(const Signature& signature);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/text.h"
 
@@ -9,6 +11,7 @@ namespace speedster::search {
 namespace {
 
 constexpr std::uint64_t kMaxOutput = std::uint64_t{16} << 20U;
+constexpr std::size_t kShownOutput = 2000;
 
 }  // namespace
 
@@ -49,8 +52,11 @@ accuracy::RunProgram run_in_child(const Session& session) {
     if (exit.fate != job::Fate::kOk) {
       // The program is the user's: its failure ends the search instead of blaming a candidate.
       if (exit.fate == job::Fate::kCancelled || session.deadline.passed()) return job::to_error(exit, "metric");
+      std::string said = exit.log_tail;
+      if (const auto output = read_file(command.output, kMaxOutput); output.ok() && !output->empty())
+        said += (said.empty() ? "" : "\n") + output->substr(output->size() - std::min(output->size(), kShownOutput));
       return Error(ErrorKind::kBadInput, "[metric] expected " + argv[0] + " to print a drop, got: " +
-                                             job::describe(exit) + (exit.log_tail.empty() ? "" : "\n" + exit.log_tail));
+                                             job::describe(exit) + (said.empty() ? "" : "\n" + said));
     }
     return read_file(command.output, kMaxOutput);
   };

@@ -92,11 +92,9 @@ class Search {
         SPEEDSTER_ASSIGN(contest,
                          race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, confirm_end));
       }
-      const std::vector<std::size_t> order = contest.finalists;
       session_.enter("judge", again ? kSecondJudgeShare : kJudgeShare);
-      SPEEDSTER_TRY(judge(contest));
-      const bool leads_still = !order.empty() && std::ranges::count(contest.finalists, order.front()) > 0;
-      if (!contest.raced || order.empty() || leads_still || !time_for_another() || !give_another_chance()) return {};
+      SPEEDSTER_ASSIGN(const bool another_race, judge(contest));
+      if (!another_race) return {};
     }
   }
 
@@ -384,48 +382,70 @@ class Search {
         (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
   }
 
-  /// All finalists in one pass on samples that no decision has seen; who fails leaves.
-  Result<void> judge(Contest& contest) {
+  /// The finalists, fastest first, on samples that no decision has seen; who fails leaves. True where the fastest fell
+  /// and the others are to race without them. Whoever is slower than the first that holds waits for that race, since it
+  /// may have other finalists and another price.
+  Result<bool> judge(Contest& contest) {
     std::vector<std::size_t> kept;
-    auto all = contest.finalists;
-    if (contest.priced) all.push_back(*contest.priced);
-    for (const std::size_t index : all) {
+    bool fell = false, another = false;
+    for (const std::size_t index : contest.finalists) {
       Candidate& candidate = candidates_[index];
-      const bool priced = contest.priced && index == *contest.priced;
-      if (candidate.judged) {
-        // Before the race was repeated.
-      } else if (!session_.split.independent) {
-        candidate.judged = candidate.searched;
-      } else if (const auto known = session_.journal->find("judged", candidate.digest)) {
+      SPEEDSTER_TRY(judge_one(candidate, false));
+      if (candidate.row.fate == CandidateFate::kNotTried && candidate.out && time_for_another()) {
+        // Only this stage's time ended: the fastest is worth that of the second.
+        candidate.out = false;
+        candidate.row.reason.clear();
+        session_.enter("judge", kSecondJudgeShare);
+        SPEEDSTER_TRY(judge_one(candidate, false));
+      }
+      const bool holds = !candidate.out && candidate.judged;
+      if (holds) kept.push_back(index);
+      fell = fell || (!holds && kept.empty());
+      another = fell && contest.raced && time_for_another();
+      if (holds && another) break;
+    }
+    if (another && give_another_chance()) return true;
+    contest.finalists = kept;
+    if (!contest.priced) return false;
+    Candidate& priced = candidates_[*contest.priced];
+    SPEEDSTER_TRY(judge_one(priced, true));
+    if (priced.out || !priced.judged) contest.priced.reset();
+    return false;
+  }
+
+  /// Sets what a candidate loses on the judging samples, where that can be found out, and what follows from it.
+  Result<void> judge_one(Candidate& candidate, bool priced) {
+    // It may have been judged before a race was repeated.
+    if (!candidate.judged && !session_.split.independent) candidate.judged = candidate.searched;
+    if (!candidate.judged) {
+      if (const auto known = session_.journal->find("judged", candidate.digest)) {
         candidate.judged = drop_from_json(*known);
         candidate.check_cut = false;
-      } else {
-        const CheckPart part{session_.split.judging, true, false, "judge"};
-        auto drop = check(session_, *original_outputs_, candidate, part);
-        if (!drop.ok()) {
-          const ErrorKind kind = drop.error().kind();
-          if (session_.stopping()) {
-            if (!priced)  // which keeps its fate; only its price stays unknown
-              retire(candidate, CandidateFate::kNotTried,
-                     session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
-          } else if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput)
-            return std::move(drop).error();  // the metric's
-          else if (original_outputs_->is_broken())
-            return original_failed(drop.error());
-          else
-            retire(candidate, CandidateFate::kFailed, drop.error().full_message());
-        } else {
-          candidate.judged = *drop;
-          if (!candidate.check_cut && !drop->new_non_finite)
-            SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
-        }
       }
-      if (candidate.judged) judged_verdict(candidate, priced);
-      if (!priced && !candidate.out && candidate.judged) kept.push_back(index);
     }
-    contest.finalists = kept;
-    if (contest.priced && (candidates_[*contest.priced].out || !candidates_[*contest.priced].judged))
-      contest.priced.reset();
+    if (!candidate.judged) {
+      const CheckPart part{session_.split.judging, true, false, "judge"};
+      auto drop = check(session_, *original_outputs_, candidate, part);
+      if (!drop.ok()) return not_judged(candidate, priced, std::move(drop).error());
+      candidate.judged = *drop;
+      if (!candidate.check_cut && !drop->new_non_finite)
+        SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
+    }
+    if (candidate.judged) judged_verdict(candidate, priced);
+    return {};
+  }
+
+  Result<void> not_judged(Candidate& candidate, bool priced, Error error) {
+    const ErrorKind kind = error.kind();
+    if (session_.stopping()) {
+      if (!priced)  // which keeps its fate; only its price stays unknown
+        retire(candidate, CandidateFate::kNotTried,
+               session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
+      return {};
+    }
+    if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput) return error;  // the metric's
+    if (original_outputs_->is_broken()) return original_failed(std::move(error));
+    retire(candidate, CandidateFate::kFailed, error.full_message());
     return {};
   }
 

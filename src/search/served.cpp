@@ -104,9 +104,12 @@ struct ServedPackage::State {
     std::vector<Outputs> all;
     for (const Json& sample : *list) {
       SPEEDSTER_ASSIGN(Outputs outputs, outputs_of(sample));
-      if (spec.outputs > 0 && outputs.size() != spec.outputs)
-        return Error(ErrorKind::kVendor, "[serve] expected " + std::to_string(spec.outputs) + " outputs, got " +
-                                             std::to_string(outputs.size()));
+      if (spec.outputs > 0 && outputs.size() != spec.outputs) {
+        const Error error(ErrorKind::kVendor, "[serve] expected " + std::to_string(spec.outputs) + " outputs, got " +
+                                                  std::to_string(outputs.size()));
+        report(latest, error);
+        return error;
+      }
       all.push_back(std::move(outputs));
     }
     note_peak(reply);

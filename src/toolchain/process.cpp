@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -61,18 +62,16 @@ Result<ProcessResult> run_process(const std::vector<std::string>& argv, const st
   constexpr int kPollMilliseconds = 100;
   bool cancelled = false;
   // What the program left running may hold the pipe open after its end.
-  constexpr int kPatience = 10;
-  int waited = 0;
-  while (waited < kPatience) {
+  constexpr double kPatienceSeconds = 1;
+  Deadline patience;
+  while (!patience.passed()) {
+    if (!patience.limited() && group.ended()) patience = Deadline::in(kPatienceSeconds);
     if (!cancelled && cancel.cancelled()) {
       cancelled = true;
       group.kill();
     }
     pollfd poll{out.get(), POLLIN, 0};
-    if (::poll(&poll, 1, kPollMilliseconds) <= 0) {
-      if (group.ended()) ++waited;
-      continue;
-    }
+    if (::poll(&poll, 1, kPollMilliseconds) <= 0) continue;
     Result<std::size_t> got = read_some(out.get(), buffer, argv.front());
     if (!got || *got == 0) break;
     reader.add({reinterpret_cast<const char*>(buffer.data()), *got});

@@ -95,6 +95,9 @@ TEST_F(Bundle, OnlyABundleIsReplaced) {
   const fs::path package = mlp();
   ASSERT_TRUE(bundle(package, root() / "bundle", {}).ok());
   EXPECT_TRUE(bundle(package, root() / "bundle", {}).ok());
+  ASSERT_TRUE(write_file(root() / "bundle/notes.txt", "mine").ok());
+  EXPECT_EQ(bundle(package, root() / "bundle", {}).error().kind(), ErrorKind::kUsage);
+  EXPECT_EQ(read_file(root() / "bundle/notes.txt").value(), "mine");
   fs::create_directory(root() / "other");
   ASSERT_TRUE(write_file(root() / "other/file", "precious").ok());
   EXPECT_EQ(bundle(package, root() / "other", {}).error().kind(), ErrorKind::kUsage);
