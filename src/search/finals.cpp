@@ -12,8 +12,8 @@ namespace speedster::search {
 namespace {
 
 // The 99th percentile and its interval need 368 calls. Those of the confirmation count, where each was stamped alone;
-// the rest are made only where they take at most this long for one candidate.
-constexpr double kTailSeconds = 8, kStampedAlone = 1e-3;
+// the rest may take this long for the winner and the original together.
+constexpr double kTailSeconds = 10, kStampedAlone = 1e-3;
 constexpr std::size_t kTailCalls = 370;
 
 /// Latency, speed-up, percentiles, throughput, memory and load time of a confirmed candidate.
@@ -53,13 +53,15 @@ double batch_size(const Session& session) {
   return 1;
 }
 
-/// p90 and p99 of a closed loop of single calls, where it does not take too long.
-Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Candidate& candidate) {
+/// p90 and p99 of a closed loop of single calls, where `seconds_left` allows; what they take is taken from it.
+Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Candidate& candidate,
+                      double& seconds_left) {
   if (!candidate.row.latency_median || session.stopping()) return {};
   const double median = candidate.row.latency_median->value;
   const std::size_t there = median >= kStampedAlone ? confirmed.calls.size() : 0;
   const std::size_t missing = kTailCalls - std::min(there, kTailCalls);
-  if (median * static_cast<double>(missing) > kTailSeconds) return {};
+  if (median * static_cast<double>(missing) > seconds_left) return {};
+  seconds_left -= median * static_cast<double>(missing);
   std::vector<double> calls;
   // A tail that was recorded beside more calls of another confirmation is too short for this one.
   if (const auto known = session.journal->find("tail", candidate.digest)) calls = known->get<std::vector<double>>();
@@ -86,8 +88,8 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
 }
 
 /// A tail that fails is no reason to lose the winner: its percentiles stay a dash.
-void try_tail(Session& session, const measure::ConfirmRow& confirmed, Candidate& candidate) {
-  const auto added = add_tail(session, confirmed, candidate);
+void try_tail(Session& session, const measure::ConfirmRow& confirmed, Candidate& candidate, double& seconds_left) {
+  const auto added = add_tail(session, confirmed, candidate, seconds_left);
   if (!added.ok() && !session.stopping()) session.log.warning(added.error().full_message());
 }
 
@@ -202,14 +204,15 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   fill_row(session, contest.confirmation->rows.back(), baseline, batch);
   baseline.row.speedup = Figure{1, 1.0, 1.0};
   declare_fates(candidates, contest);
+  double tail_seconds = kTailSeconds;
   for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
     Candidate& candidate = candidates[contest.finalists[i]];
     if (candidate.row.fate != CandidateFate::kWinner) continue;
     session.progress.best = candidate.recipe.name;
     session.progress.best_speedup = candidate.row.speedup ? candidate.row.speedup->value : 0;
-    try_tail(session, contest.confirmation->rows[i], candidate);
+    try_tail(session, contest.confirmation->rows[i], candidate, tail_seconds);
   }
-  try_tail(session, contest.confirmation->rows.back(), baseline);
+  try_tail(session, contest.confirmation->rows.back(), baseline, tail_seconds);
   return {};
 }
 
