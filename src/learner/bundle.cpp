@@ -25,6 +25,11 @@ Error expected(ErrorKind kind, const std::string& rest) {
   return {kind, std::string("[") + kWho + "] expected " + rest};
 }
 
+/// What a library or a wheel says of itself names a file here only where it cannot lead elsewhere.
+bool plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
 bool is_bundle(const fs::path& folder) {
   const Result<std::string> text = read_file(folder / kSbom, kMaxSbomBytes);
   const Result<Json> json = text ? parse_json(*text, "bundle") : text.error();
@@ -201,8 +206,7 @@ class Bundler {
   /// Under the name by which others link it.
   Result<void> place(const fs::path& file, const std::string& folder, const std::string& kind) {
     SPEEDSTER_ASSIGN(const ElfInfo info, read_elf_file(file));
-    const bool plain = !info.soname.empty() && info.soname != ".." && info.soname.find('/') == std::string::npos;
-    const std::string name = plain ? info.soname : file.filename().string();
+    const std::string name = plain_name(info.soname) ? info.soname : file.filename().string();
     const bool runtime = name.starts_with("libspeedster_runtime");
     places_[file] = {folder + "/" + name, runtime ? "runtime" : kind};
     if (runtime) runtime_name_ = name;
@@ -234,7 +238,7 @@ class Bundler {
       fs::permissions(to, fs::perms(0755), error);
       SPEEDSTER_ASSIGN(const ElfInfo info, read_elf_file(to));
       // Whoever links it asks for the soname, whatever the file is called.
-      if (!info.soname.empty() && info.soname != to.filename() && info.soname.find('/') == std::string::npos) {
+      if (plain_name(info.soname) && info.soname != to.filename()) {
         fs::create_symlink(to.filename(), to.parent_path() / info.soname, error);
         if (error && error != std::errc::file_exists)
           return errno_error(error.value(), "bundle", "a link", to.parent_path() / info.soname);
@@ -274,8 +278,7 @@ class Bundler {
   }
 
   Result<void> add_licence(const fs::path& file, const std::string& owner) {
-    const bool plain = !owner.empty() && owner != "." && owner != ".." && owner.find('/') == std::string::npos;
-    const fs::path folder = root() / "licenses" / (plain ? owner : "unnamed");
+    const fs::path folder = root() / "licenses" / (plain_name(owner) ? owner : "unnamed");
     SPEEDSTER_TRY(make_directories(folder));
     SPEEDSTER_ASSIGN(const std::string text, read_file(file));
     fs::path to = folder / file.filename();

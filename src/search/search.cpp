@@ -15,8 +15,6 @@
 namespace speedster::search {
 namespace {
 
-// Relative L2 up to which a full-precision candidate counts as the same model (docs/metrics.md).
-constexpr double kFullPrecisionL2 = 1e-3;
 // Shares of a time budget at which the stages end; what is left confirms and saves.
 constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
 // Where the leader broke the budget while it was judged.
@@ -353,7 +351,7 @@ class Search {
           candidate.row.reason =
               "ran in " + candidate.row.ran_precision + "; full precision only without a --metric-drop above 0";
           excluded_.push_back(i);
-        } else if (drop.relative_l2 > kFullPrecisionL2) {
+        } else if (drop.relative_l2 > accuracy::kFullPrecision) {
           candidate.row.fate = CandidateFate::kOverBudget;
           candidate.row.reason = "relative L2 " + short_number(drop.relative_l2) + " to the original, above 0.001";
           excluded_.push_back(i);
@@ -465,7 +463,7 @@ class Search {
     const bool full_only = session_.budget.full_precision_only();
     if (drop.new_non_finite)
       retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
-    else if (full_only && drop.relative_l2 > kFullPrecisionL2) {
+    else if (full_only && drop.relative_l2 > accuracy::kFullPrecision) {
       retire(candidate, CandidateFate::kOverBudget,
              "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
     } else if (!full_only) {

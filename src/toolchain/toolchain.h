@@ -1,6 +1,5 @@
 /// Toolchains: a vendor's Python packages in a virtual environment of their own, made from a lock file with digests,
-/// and the steps (scripts) that run in it. What an environment holds and when it counts as
-/// there:
+/// and the steps (scripts) that run in it. What an environment holds and when it counts as there:
 ///   data_directory()/toolchains/NAME/env-XXXXXX/   one finished or unfinished environment, never moved
 ///   data_directory()/toolchains/NAME/venv          a link to the finished one; made last, by a rename
 /// so an interrupted installation leaves what was there before.
