@@ -80,6 +80,13 @@ def run(speedster: Command) -> None:
         check(archive.namelist() == ["y.npy"], "the output y", archive.namelist())
     ran = speedster.json("run", "out.speedster", "--data", "out.npz", expect=4)
     check(ran["error"]["kind"] == "bad input" and "got y float32" in ran["error"]["message"], "the wrong name", ran)
+    listed = ran["error"]["message"].splitlines()
+    check("  x float32 [batch, 16]" in listed and any("np.zeros((100, 16), dtype=np.float32)" in line for line in listed)
+          and listed[-1].strip() == 'np.savez("samples.npz", x=x)', "the inputs and the numpy lines", listed)
+    (speedster.folder / "rubbish.npz").write_bytes(b"rubbish")
+    for data in ("nothing.npz", "rubbish.npz", "candidates.json"):
+        told = speedster.json("run", "out.speedster", "--data", data, expect=4)["error"]["message"]
+        check(data in told and "x float32 [batch, 16]" in told and "np.savez" in told, "the numpy lines", told)
     check(speedster.json("run", "out.speedster", "--data", "samples.safetensors")["learner"]["variant"] == "fast", "fast", "another")
     speedster("run", "out.speedster", "--data", "samples.safetensors", "--variant", "nobody", expect=4)
 
