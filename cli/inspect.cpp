@@ -1,9 +1,12 @@
 // `speedster inspect`: what is in a model file or a package, without running anything.
 #include <algorithm>
+#include <map>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/openvino_ir.h"
 #include "hardware/cpu.h"
 #include "onnx/model.h"
 #include "package/manifest.h"
@@ -22,8 +25,7 @@ struct InspectArguments {
 using Operators = std::vector<std::pair<std::string, std::size_t>>;
 
 /// Most frequent first.
-Operators sorted_operators(const onnx_model::OnnxModel& model) {
-  const auto counted = model.operators();
+Operators sorted_operators(const std::map<std::string, std::size_t>& counted) {
   Operators sorted(counted.begin(), counted.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   return sorted;
@@ -69,7 +71,7 @@ Result<ExitCode> inspect_model(const fs::path& path, Io& io) {
   SPEEDSTER_ASSIGN(const Signature signature, model.signature());
   SPEEDSTER_ASSIGN(const std::vector<fs::path> external, model.external_files());
   SPEEDSTER_ASSIGN(const std::string digest, model.digest());
-  const Operators operators = sorted_operators(model);
+  const Operators operators = sorted_operators(model.operators());
   if (io.json) {
     Json files = Json::array();
     for (const fs::path& file : external) files.push_back(file.filename().string());
@@ -95,18 +97,56 @@ Result<ExitCode> inspect_model(const fs::path& path, Io& io) {
   return kOk;
 }
 
+Result<ExitCode> inspect_ir(const fs::path& path, Io& io) {
+  SPEEDSTER_ASSIGN(const OpenvinoIr ir, read_openvino_ir(path));
+  SPEEDSTER_ASSIGN(const std::string digest, sha256_file(path));
+  const fs::path weights = fs::path(path).replace_extension(".bin");
+  std::error_code error;
+  const bool beside = fs::is_regular_file(weights, error);
+  const std::uint64_t bytes = beside ? static_cast<std::uint64_t>(fs::file_size(weights, error)) : 0;
+  const Operators operators = sorted_operators(ir.operators);
+  constexpr const char* kNotPlain = "inputs and outputs are not told: a name, an element type or a shape is not plain";
+  if (io.json) {
+    io.print({{"kind", "model"},
+              {"format", "openvino-ir"},
+              {"path", path.string()},
+              {"ir_version", ir.version},
+              {"sha256", digest},
+              {"weight_bytes", bytes},
+              {"external_files", beside ? Json{weights.filename().string()} : Json::array()},
+              {"signature", ir.signature ? to_json(*ir.signature) : Json(nullptr)},
+              {"notes", ir.signature ? Json::array() : Json{kNotPlain}},
+              {"operators", operators_json(operators)}});
+    return kOk;
+  }
+  say_lines(io, "model", path.string());
+  say_lines(io, "format", "OpenVINO IR, version " + ir.version);
+  say_lines(io, "digest", digest + " of the .xml");
+  say_lines(io, "weights",
+            beside ? report::format_bytes(bytes) + ", in " + weights.filename().string()
+                   : "none beside it, no " + weights.filename().string());
+  if (ir.signature) say_signature(io, *ir.signature);
+  if (!ir.signature) say_lines(io, "note", kNotPlain);
+  say_operators(io, operators);
+  return kOk;
+}
+
 /// Why a variant would not load here, as far as the machine says; the vendor's version is the learner's to judge.
 std::string here(const package::Variant& variant, const hardware::Machine& machine) {
   return package::unmet_need(variant.needs, machine).value_or("");
 }
 
-/// The operators of a variant's payload where it is ONNX and can be read.
+/// The operators of a variant's payload where it is ONNX or OpenVINO IR and can be read.
 Operators payload_operators(const fs::path& package, const package::Variant& variant) {
-  if (variant.format != "onnx") return {};
   const Result<fs::path> payload = inside(package, variant.payload, "inspect");
   if (!payload) return {};
+  if (variant.format == "openvino-ir") {
+    const Result<OpenvinoIr> ir = read_openvino_ir(*payload);
+    return ir ? sorted_operators(ir->operators) : Operators{};
+  }
+  if (variant.format != "onnx") return {};
   const Result<onnx_model::OnnxModel> model = onnx_model::OnnxModel::read(*payload);
-  return model ? sorted_operators(*model) : Operators{};
+  return model ? sorted_operators(model->operators()) : Operators{};
 }
 
 Json variant_json(const fs::path& folder, const package::Variant& variant, const hardware::Machine& machine) {
@@ -208,7 +248,7 @@ Result<ExitCode> inspect(const InspectArguments& a, Io& io) {
   if (fs::is_directory(status)) return inspect_package(a.path, a, io);
   if (a.report || !a.html.empty())
     return Error(ErrorKind::kUsage, "[usage] expected a package with --report and --html, got the file " + a.path);
-  return inspect_model(a.path, io);
+  return fs::path(a.path).extension() == ".xml" ? inspect_ir(a.path, io) : inspect_model(a.path, io);
 }
 
 }  // namespace
@@ -217,7 +257,7 @@ Command inspect_command() {
   return {
       "inspect", "Show what is in a model file or a package", [](CLI::App& app) -> Run {
         auto a = std::make_shared<InspectArguments>();
-        app.add_option("path", a->path, "An ONNX file or a package")->type_name("PATH");
+        app.add_option("path", a->path, "An ONNX file, an OpenVINO IR (.xml) or a package")->type_name("PATH");
         app.add_flag("--report", a->report, "Print the report of the search that made the package")
             ->group(kOutputGroup);
         app.add_option("--html", a->html, "Write that report as a page")->group(kOutputGroup)->type_name("FILE.html");

@@ -4,6 +4,7 @@
 usage: commands.py BIN_DIR MAKE_INPUTS
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -71,6 +72,70 @@ def inspect(speedster: Command) -> None:
     check((speedster.folder / "again.html").exists(), "the page again", "none")
     speedster("inspect", "nothing.onnx", expect=4)
     speedster("inspect", "candidates.json", expect=4)
+
+
+IR = """<?xml version="1.0"?>
+<!-- <layer id="9" type="InAComment"> -->
+<net name="<layer type='InAName'>" version="11">
+  <layers>
+    <layer id="0" name="x_layer" type="Parameter" version="opset1">
+      <data shape="?,16" element_type="f32" /><output><port id="0" precision="FP32" names="x,alias"><dim>-1</dim><dim>16</dim></port></output>
+    </layer>
+    <layer id="1" name="loop" type="TensorIterator" version="opset1"><body><layers>
+      <layer id="0" name="inner" type="Parameter" version="opset1"><data shape="1" element_type="f32" /></layer>
+      <layer id="1" name="s" type="Sigmoid" version="opset1" />
+    </layers></body></layer>
+    <layer id="2" name="relu" type='ReLU' version="opset1"><data note="type=&quot;InAValue&quot; >" /></layer>
+    <![CDATA[<layer id="7" type="InCdata">]]>
+    <layer id="3" name="y/sink_port_0" type="Result" version="opset1" output_names="y">
+      <input><port id="0" precision="FP16"><dim>-1</dim><dim>4</dim></port></input>
+    </layer>
+  </layers>
+  <rt_info><text>layer type="InText"</text></rt_info>
+</net>
+"""
+
+
+def inspect_ir(speedster: Command) -> None:
+    """OpenVINO IR: as a file, as a package's payload, and what is none."""
+    folder = speedster.folder
+    operators = {"Parameter": 2, "ReLU": 1, "Result": 1, "Sigmoid": 1, "TensorIterator": 1}
+    (folder / "ir.xml").write_text(IR)
+    (folder / "ir.bin").write_bytes(bytes(64))
+    model = speedster.json("inspect", "ir.xml")
+    check(model["format"] == "openvino-ir" and model["operators"] == operators and model["weight_bytes"] == 64, "the layers", model)
+    told = {side: [(t["name"], t["dtype"], t["shape"]) for t in model["signature"][side]] for side in ("inputs", "outputs")}
+    check(told == {"inputs": [("x", "float32", [{}, 16])], "outputs": [("y", "float16", [{}, 4])]}, "the signature", told)
+    page = speedster("inspect", "ir.xml")
+    check("input       x float32 [?, 16]" in page and "output      y float16 [?, 4]" in page, "the signature's lines", page)
+
+    for name, old, new in (("type", "f32", "string"), ("shape", '"?,16"', '"a,16"'), ("name", ' output_names="y"', "")):
+        (folder / f"no-{name}.xml").write_text(IR.replace(old, new))
+        model = speedster.json("inspect", f"no-{name}.xml")
+        check(model["signature"] is None and model["operators"] == operators and model["notes"], "operators alone", model)
+        check("not told" in speedster("inspect", f"no-{name}.xml"), "a note", name)
+    long = "<net version='11'><layer type='" + "T" * (2 << 20) + "'/></net>"
+    many = "<net version='11'>" + "".join(f"<layer type='T{i}'/>" for i in range(5000)) + "</net>"
+    for name, text in (("cut", IR[: len(IR) // 2]), ("page", "<!DOCTYPE html><html></html>"), ("html", "<html><layer type='a'/></html>"),
+                       ("empty", ""), ("unnamed", "<net><layer id='1'/></net>"), ("long", long), ("many", many),
+                       ("open", "<net><!-- "), ("nested", "<net><layer <layer type='a'/></net>")):
+        (folder / f"{name}.xml").write_text(text)
+        told = speedster.json("inspect", f"{name}.xml", expect=4)["error"]["message"]
+        check(told.startswith("[inspect] expected an OpenVINO IR") and "; try " in told, "a refusal", told)
+    speedster("inspect", "nothing.xml", expect=4)
+
+    package = folder / "ir.speedster"
+    shutil.copytree(folder / "out.speedster", package)
+    manifest = json.loads((package / "manifest.json").read_text())
+    variant = manifest["entries"]["main"]["variants"][0]
+    payload = str(pathlib.Path(variant["payload"]).with_name("model.xml"))
+    (package / payload).write_text(IR)
+    manifest["files"][payload] = {"bytes": len(IR.encode()), "sha256": hashlib.sha256(IR.encode()).hexdigest()}
+    variant |= {"format": "openvino-ir", "payload": payload, "files": [payload]}
+    (package / "manifest.json").write_text(json.dumps(manifest))
+    told = speedster.json("inspect", "ir.speedster")["entries"]["main"]["variants"][0]
+    check(told["operators"] == operators, "the payload's layers", told)
+    check("TensorIterator 1" in speedster("inspect", "ir.speedster"), "the operators' line", "none")
 
 
 def run(speedster: Command) -> None:
@@ -173,7 +238,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         subprocess.run([make_inputs, "mlp", "64", name], check=True)
         speedster = Command(bin_dir, folder)
-        for part in (optimize, inspect, run, verify_and_bench, bench_sides, interrupts, others):
+        for part in (optimize, inspect, inspect_ir, run, verify_and_bench, bench_sides, interrupts, others):
             part(speedster)
     print("passed")
 
