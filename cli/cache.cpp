@@ -130,8 +130,10 @@ Command cache_command() {
             auto a = std::make_shared<CacheArguments>();
             CLI::App* list_app = app.add_subcommand("list", "Show the entries, their sizes and when they were used");
             CLI::App* prune_app = app.add_subcommand("prune", "Remove what was not used for longest");
-            prune_app->add_option("--max-size", a->max_size, "Keep at most this much")->type_name("SIZE");
-            prune_app->add_flag("--all", a->all, "Keep nothing");
+            prune_app->add_option("--max-size", a->max_size, "Keep at most this much")
+                ->group(kBoundsGroup)
+                ->type_name("SIZE");
+            prune_app->add_flag("--all", a->all, "Keep nothing")->group(kBoundsGroup);
             return [=](Io& io) -> Result<ExitCode> {
               if (list_app->parsed()) return list(io);
               if (prune_app->parsed()) return prune(*a, io);

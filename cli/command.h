@@ -47,6 +47,7 @@ inline constexpr const char* kTriedGroup = "What is tried";
 inline constexpr const char* kSessionGroup = "Session";
 inline constexpr const char* kBoundsGroup = "Bounds";
 inline constexpr const char* kOutputGroup = "Output";
+inline constexpr const char* kInstallGroup = "Installation";
 inline constexpr const char* kLoadGroup = "Loading";
 
 }  // namespace speedster::cli

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/remedy.h"
 #include "hardware/cpu.h"
 #include "job/supervisor.h"
 #include "report/format.h"
@@ -102,13 +103,13 @@ void say_backend(Page& page, const search::BackendState& backend) {
 void say_toolchain(Page& page, const toolchain::Row& row) {
   const auto version = row.packages.find(row.name);
   std::string text = version == row.packages.end() ? "" : version->second + ", ";
+  const std::string mends = remedy(row), tries = mends.empty() ? "" : "; try " + mends;
   if (!row.problem.empty())
-    text += row.problem + "; try speedster toolchain install " + row.name + " --force";
+    text += row.problem + (row.problem.find("; try ") == std::string::npos ? tries : "");
   else if (!row.installed)
-    text += "not installed; try speedster toolchain install " + row.name;
+    text += "not installed" + tries;
   else
-    text += std::string(row.outdated ? "outdated; try speedster toolchain install " + row.name : "installed") + ", " +
-            report::format_bytes(row.environment.bytes);
+    text += (row.outdated ? "outdated" + tries : "installed") + ", " + report::format_bytes(row.environment.bytes);
   page.line(row.name, text);
 }
 
@@ -152,6 +153,7 @@ Result<ExitCode> doctor(Io& io) {
                                 {"installed", row.installed},
                                 {"outdated", row.outdated},
                                 {"problem", row.problem},
+                                {"remedy", remedy(row)},
                                 {"packages", row.packages},
                                 {"bytes", row.environment.bytes}});
     for (const Folder& folder : places)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/remedy.h"
 #include "report/format.h"
 #include "report/text.h"
 
@@ -23,9 +24,10 @@ std::string version_of(const toolchain::Row& row) {
 }
 
 std::string state_of(const toolchain::Row& row) {
-  if (!row.problem.empty()) return row.problem;
-  if (!row.installed) return "not installed; try speedster toolchain install " + row.name;
-  return row.outdated ? "outdated; try speedster toolchain install " + row.name : "installed";
+  const std::string mends = remedy(row), tries = mends.empty() ? "" : "; try " + mends;
+  if (!row.problem.empty()) return row.problem + (row.problem.find("; try ") == std::string::npos ? tries : "");
+  if (!row.installed) return "not installed" + tries;
+  return row.outdated ? "outdated" + tries : "installed";
 }
 
 Json row_json(const toolchain::Row& row) {
@@ -34,6 +36,7 @@ Json row_json(const toolchain::Row& row) {
           {"installed", row.installed},
           {"outdated", row.outdated},
           {"problem", row.problem},
+          {"remedy", remedy(row)},
           {"packages", row.packages},
           {"bytes", row.environment.bytes},
           {"python", row.environment.python_version},
@@ -101,9 +104,11 @@ Command toolchain_command() {
             auto a = std::make_shared<ToolchainArguments>();
             CLI::App* install_app = app.add_subcommand("install", "Make a toolchain's environment from its lock file");
             install_app->add_option("names", a->names, "Toolchains")->type_name("NAME…");
-            install_app->add_flag("--all", a->all, "All that are known");
-            install_app->add_flag("--force", a->force, "Make it anew even if it is up to date");
-            install_app->add_option("--python", a->python, "Interpreter to build from")->type_name("PATH");
+            install_app->add_flag("--all", a->all, "All that are known")->group(kInstallGroup);
+            install_app->add_flag("--force", a->force, "Make it anew even if it is up to date")->group(kInstallGroup);
+            install_app->add_option("--python", a->python, "Interpreter to build from")
+                ->group(kInstallGroup)
+                ->type_name("PATH");
             CLI::App* list_app = app.add_subcommand("list", "Show what is installed and what could be");
             CLI::App* remove_app = app.add_subcommand("remove", "Remove environments");
             remove_app->add_option("names", a->names, "Toolchains")->type_name("NAME…");

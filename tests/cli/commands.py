@@ -199,6 +199,18 @@ def others(speedster: Command) -> None:
     doctor = speedster.json("doctor")  # the vendors are part of what CI installs: 5 here is a failure
     reference = [b for b in doctor["backends"] if b["name"] == "reference"]
     check(len(reference) == 1 and reference[0]["usable"], "a usable reference backend", doctor["backends"])
+    nothing = subprocess.run([speedster.path, "doctor", "--json"], env=speedster.env | {"SPEEDSTER_DATA_DIR": str(speedster.folder / "no-data")},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+    for rows in (doctor["toolchains"], speedster.json("toolchain", "list")["toolchains"], json.loads(nothing.stdout)["toolchains"]):
+        for row in rows:
+            usable = row["installed"] and not row["outdated"] and not row["problem"]
+            check(row["remedy"] == ("" if usable else f"speedster toolchain install {row['name']}" + " --force" * bool(row["problem"])),
+                  "the command that mends it", row)
+    check(not any(row["installed"] for row in rows) and rows, "toolchains that are not installed", rows)
+    for words in (["cache", "prune"], ["toolchain", "install"], *([name] for name in ("optimize", "run", "bench", "inspect", "verify", "bundle", "export", "doctor"))):
+        help_text = speedster(*words, "--help")
+        ungrouped = help_text.partition("\nOPTIONS:")[2] or help_text.partition("\nOptions:")[2]
+        check(not ungrouped, f"options of {' '.join(words)} in named groups", help_text)
     check(doctor["machine"]["usable_cores"] >= 1, "cores", doctor["machine"])
     entries = speedster.json("cache", "list")
     check(entries["bytes"] > 0, "what the search left", entries)
