@@ -101,7 +101,7 @@ class Parser {
   Result<void> set_color() {
     if (color_ == "auto") return {};
     if (color_ != "always" && color_ != "never")
-      return usage("[usage] expected --color to be auto, always or never, got \"" + color_ + "\"");
+      return usage("[usage] expected --color to be auto, always or never, got \"" + color_ + "\"; try --color auto");
     io_.out_terminal.color = io_.err_terminal.color = color_ == "always";
     return {};
   }
@@ -165,9 +165,11 @@ Result<ExitCode> run_caught(Parser& parser, const std::vector<std::string>& argu
   try {
     return parser.run(arguments);
   } catch (const std::bad_alloc&) {
-    return Error(ErrorKind::kOutOfMemory, "[memory] expected memory for the command itself, got none");
+    return Error(ErrorKind::kOutOfMemory,
+                 "[memory] expected memory for the command itself, got none; try to end other programs");
   } catch (const std::exception& error) {
-    return Error(ErrorKind::kInternal, std::string("[internal] expected no exception, got: ") + error.what());
+    return Error(ErrorKind::kInternal, std::string("[internal] expected no exception, got: ") + error.what() +
+                                           "; try again, and please report it");
   }
 }
 

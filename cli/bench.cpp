@@ -53,7 +53,8 @@ Result<ExitCode> bench(const BenchArguments& a, Io& io) {
     return Error(ErrorKind::kUsage,
                  "[usage] expected two packages or model files, got less; try speedster bench FIRST SECOND");
   if (a.threads < 0 || a.concurrency < 1)
-    return Error(ErrorKind::kUsage, "[usage] expected --threads and --concurrency to be at least 1");
+    return Error(ErrorKind::kUsage,
+                 "[usage] expected --threads and --concurrency to be at least 1, got less; try --threads 1");
   search::BenchRequest request;
   request.first = a.first;
   request.second = a.second;

@@ -81,8 +81,9 @@ Result<ExitCode> list(Io& io) {
 
 Result<ExitCode> prune(const CacheArguments& a, Io& io) {
   if (a.all == !a.max_size.empty())
-    return Error(ErrorKind::kUsage,
-                 "[usage] expected --all or --max-size SIZE, got " + std::string(a.all ? "both" : "neither"));
+    return Error(ErrorKind::kUsage, "[usage] expected --all or --max-size SIZE, got " +
+                                        std::string(a.all ? "both" : "neither") +
+                                        "; try speedster cache prune --max-size 5GB");
   std::uint64_t keep = 0;
   if (!a.all) {
     SPEEDSTER_ASSIGN(keep, parse_bytes(a.max_size, "--max-size"));

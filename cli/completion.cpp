@@ -43,7 +43,8 @@ Command completion_command(std::vector<Command> others) {
             app.add_option("shell", *shell, "bash")->type_name("SHELL");
             return [shell, others](Io& io) -> Result<ExitCode> {
               if (*shell != "bash")
-                return Error(ErrorKind::kUsage, "[usage] expected the shell bash, got \"" + *shell + "\"");
+                return Error(ErrorKind::kUsage,
+                             "[usage] expected the shell bash, got \"" + *shell + "\"; try speedster completion bash");
               if (io.json)
                 io.print({{"ok", true}, {"script", bash_script(others)}});
               else

@@ -247,7 +247,8 @@ Result<ExitCode> inspect(const InspectArguments& a, Io& io) {
     return errno_error(error.value() != 0 ? error.value() : ENOENT, "inspect", "a model or a package", a.path);
   if (fs::is_directory(status)) return inspect_package(a.path, a, io);
   if (a.report || !a.html.empty())
-    return Error(ErrorKind::kUsage, "[usage] expected a package with --report and --html, got the file " + a.path);
+    return Error(ErrorKind::kUsage, "[usage] expected a package with --report and --html, got the file " + a.path +
+                                        "; try the folder that optimize -o wrote");
   return fs::path(a.path).extension() == ".xml" ? inspect_ir(a.path, io) : inspect_model(a.path, io);
 }
 

@@ -27,7 +27,8 @@ std::shared_ptr<LoadArguments> declare_load_options(CLI::App& app) {
 
 Result<LoadOptions> load_options(const LoadArguments& a, Io& io) {
   if (a.threads < 0)
-    return Error(ErrorKind::kUsage, "[usage] expected --threads to be at least 1, got " + std::to_string(a.threads));
+    return Error(ErrorKind::kUsage,
+                 "[usage] expected --threads to be at least 1, got " + std::to_string(a.threads) + "; try --threads 1");
   LoadOptions options;
   options.entry = a.entry;
   options.threads = a.threads;

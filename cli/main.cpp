@@ -18,13 +18,15 @@ int main(int argc, char** argv) {
     Io io{std::cout, std::cerr, probe_terminal(STDOUT_FILENO), probe_terminal(STDERR_FILENO), watch_interrupts(json)};
     const int code = run_app(arguments, all_commands(), io);
     if (std::cout.flush()) return code;
-    std::cerr << "speedster: [output] expected a stdout that can be written, got an error\n";
+    std::cerr
+        << "speedster: [output] expected a stdout that can be written, got an error; try a file on a disk with room\n";
     return code == kOk ? kSystem : code;
   } catch (const std::bad_alloc&) {
-    std::cerr << "speedster: [memory] expected memory for the command itself, got none\n";
+    std::cerr << "speedster: [memory] expected memory for the command itself, got none; try to end other programs\n";
     return kSystem;
   } catch (const std::exception& error) {
-    std::cerr << "speedster: [internal] expected no exception, got: " << error.what() << '\n';
+    std::cerr << "speedster: [internal] expected no exception, got: " << error.what()
+              << "; try again, and please report it\n";
     return kInternal;
   }
 }

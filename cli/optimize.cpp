@@ -42,8 +42,8 @@ Result<void> check_writable(const std::string& file, const char* option) {
                                         " to be a file in an existing folder, got " + file + "; try mkdir -p " +
                                         shell_quoted({folder.string()}));
   if (fs::is_directory(file, error))
-    return Error(ErrorKind::kUsage,
-                 std::string("[usage] expected ") + option + " to be a file, got the folder " + file);
+    return Error(ErrorKind::kUsage, std::string("[usage] expected ") + option + " to be a file, got the folder " +
+                                        file + "; try a name in it");
   if (::access(folder.c_str(), W_OK) != 0)
     return errno_error(errno, "optimize", std::string("a writable folder for ") + option, folder);
   return {};
@@ -64,7 +64,7 @@ Result<void> check_distinct(const OptimizeArguments& a) {
           fs::absolute(one).lexically_normal() == fs::absolute(other).lexically_normal())
         return Error(ErrorKind::kUsage, std::string("[usage] expected ") + files[i].first +
                                             " to be a file of its own, got that of " + files[j].first + ", " +
-                                            one.string());
+                                            one.string() + "; try another name");
     }
   return {};
 }
@@ -193,7 +193,10 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
 }
 
 Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::vector<std::string>& typed) {
-  const auto usage = [](const std::string& message) { return Error(ErrorKind::kUsage, "[usage] " + message); };
+  const auto usage = [](const std::string& message) {
+    const bool tries = message.find("; try ") != std::string::npos;
+    return Error(ErrorKind::kUsage, "[usage] " + message + (tries ? "" : "; try speedster optimize --help"));
+  };
   if (a.model.empty()) return usage("expected a model, got none; try speedster optimize MODEL.onnx --data SAMPLES.npz");
   if (a.threads < 0) return usage("expected --threads to be at least 1, got " + std::to_string(a.threads));
   if (a.concurrency < 1) return usage("expected --concurrency to be at least 1, got " + std::to_string(a.concurrency));

@@ -28,7 +28,9 @@ Result<std::optional<samples::SampleOptions>> sample_options(const SampleArgumen
     options.data = a.data;
   } else if (a.data.starts_with("random:")) {
     const auto given = parse_number<std::uint64_t>(std::string_view(a.data).substr(7));
-    if (!given) return Error(ErrorKind::kUsage, "[usage] expected random:SEED with a number, got \"" + a.data + "\"");
+    if (!given)
+      return Error(ErrorKind::kUsage,
+                   "[usage] expected random:SEED with a number, got \"" + a.data + "\"; try random:1");
     options.seed = *given;
   }
   SPEEDSTER_ASSIGN(options.shapes, parse_shapes(a.shapes));

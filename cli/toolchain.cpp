@@ -86,7 +86,8 @@ Result<ExitCode> install(const ToolchainArguments& a, Io& io) {
 }
 
 Result<ExitCode> remove(const ToolchainArguments& a, Io& io) {
-  if (a.names.empty()) return Error(ErrorKind::kUsage, "[usage] expected names of toolchains, got none");
+  if (a.names.empty())
+    return Error(ErrorKind::kUsage, "[usage] expected names of toolchains, got none; try speedster toolchain list");
   Json removed = Json::array();
   for (const std::string& name : a.names) {
     SPEEDSTER_ASSIGN(const std::uint64_t bytes, toolchain::remove(name));

@@ -64,7 +64,8 @@ Result<ExitCode> run(const std::string& package, const LoadArguments& arguments,
     }
   }
   if (!verified) return verified.error();
-  return Error(ErrorKind::kInternal, "[verify] expected a result of the check, got none");
+  return Error(ErrorKind::kInternal,
+               "[verify] expected a result of the check, got none; try again, and please report it");
 }
 
 }  // namespace

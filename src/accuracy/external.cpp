@@ -37,7 +37,8 @@ Result<double> printed_drop(const std::string& output, const std::string& progra
   if (number && std::isfinite(*number)) return *number;
   return Error(ErrorKind::kBadInput, "[accuracy] expected " + program +
                                          " to print the drop as its last line, a finite number like 0.01, got " +
-                                         (last.empty() ? "nothing" : "\"" + last.substr(0, kShown) + "\""));
+                                         (last.empty() ? "nothing" : "\"" + last.substr(0, kShown) + "\"") +
+                                         "; try print(drop) at its end");
 }
 
 }  // namespace
@@ -99,7 +100,8 @@ struct ExternalMetric::State {
     const std::string& program = options.command.front();
     auto output = run(arguments(), cwd);
     if (!output)
-      return std::move(output).error().wrap("[accuracy] expected the metric " + program + " to print a drop");
+      return std::move(output).error().wrap("[accuracy] expected the metric " + program +
+                                            " to print a drop, got a failure; try it alone on its files");
     SPEEDSTER_ASSIGN(const double drop, printed_drop(*output, program));
     runs.add(drop);
     weighted += drop * static_cast<double>(indices.size());

@@ -40,6 +40,9 @@ Error errno_error(int error_number, std::string_view who, std::string_view what,
   const ErrorKind kind = errno_kind(error_number);
   if (kind == ErrorKind::kNoSpace) message += "; try to free space or another folder";
   if (kind == ErrorKind::kPermission) message += "; try another folder or its owner's account";
+  if (kind == ErrorKind::kNotFound) message += "; try a path that exists";
+  if (kind == ErrorKind::kOutOfMemory) message += "; try to end other programs";
+  if (kind == ErrorKind::kBadInput || kind == ErrorKind::kInternal) message += "; try another path";
   return {kind, std::move(message)};
 }
 
@@ -54,7 +57,8 @@ Result<UniqueFd> open_for_reading(const fs::path& path) {
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
   if (!S_ISREG(status.st_mode))
-    return Error(ErrorKind::kBadInput, "[files] expected a regular file, got " + path.string());
+    return Error(ErrorKind::kBadInput,
+                 "[files] expected a regular file, got " + path.string() + "; try a copy of its content in a file");
   return fd;
 }
 
@@ -83,7 +87,8 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "files", "a readable file", path);
   if (static_cast<std::uint64_t>(status.st_size) > limit)
     return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes, got " +
-                                           std::to_string(status.st_size) + " in " + path.string());
+                                           std::to_string(status.st_size) + " in " + path.string() +
+                                           "; try a smaller file");
   std::string content;
   std::vector<std::byte> buffer(std::size_t{64} << 10U);
   while (true) {
@@ -91,8 +96,8 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t limit) {
     if (got == 0) return content;
     content.append(reinterpret_cast<const char*>(buffer.data()), got);
     if (content.size() > limit)
-      return Error(ErrorKind::kBadInput,
-                   "[files] expected at most " + std::to_string(limit) + " bytes in " + path.string());
+      return Error(ErrorKind::kBadInput, "[files] expected at most " + std::to_string(limit) + " bytes in " +
+                                             path.string() + ", got more; try a smaller file");
   }
 }
 
@@ -285,7 +290,8 @@ Result<std::uint64_t> free_space(const fs::path& path) {
 Result<fs::path> inside(const fs::path& root, std::string_view relative, std::string_view who) {
   auto refuse = [&](std::string_view why) {
     return Error(ErrorKind::kCorrupt, "[" + std::string(who) + "] expected a path inside " + root.string() +
-                                          ", got \"" + std::string(relative) + "\" (" + std::string(why) + ")");
+                                          ", got \"" + std::string(relative) + "\" (" + std::string(why) +
+                                          "); try a name in that folder");
   };
   if (relative.empty() || relative.find('\0') != std::string_view::npos) return refuse("empty or with a zero byte");
   const fs::path part(relative);

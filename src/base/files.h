@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 /// The kind that an errno means (ENOENT: not found, EACCES: permission, ENOSPC and EDQUOT: no space, …).
 ErrorKind errno_kind(int error_number);
-/// "[who] expected WHAT, got PATH: strerror".
+/// "[who] expected WHAT, got PATH: strerror; try …".
 Error errno_error(int error_number, std::string_view who, std::string_view what, const fs::path& path);
 
 /// Owns a file descriptor.

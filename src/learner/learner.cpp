@@ -67,12 +67,13 @@ Result<std::shared_ptr<const Learner>> Learner::load(const std::filesystem::path
   SPEEDSTER_ASSIGN(package::LoadedManifest read, package::read_manifest(package));
   if (!options.manifest_sha256.empty() && options.manifest_sha256 != read.sha256)
     return Error(ErrorKind::kCorrupt, "[learner] expected the manifest digest " + options.manifest_sha256 + ", got " +
-                                          read.sha256 + " in " + package.string());
+                                          read.sha256 + " in " + package.string() +
+                                          "; try a fresh copy of the package, or that digest");
   if (!read.manifest.entries.contains(options.entry)) {
     std::vector<std::string> names;
     for (const auto& [name, entry] : read.manifest.entries) names.push_back(name);
-    return Error(ErrorKind::kNotFound,
-                 "[learner] expected an entry point of " + join(names, ", ") + ", got \"" + options.entry + "\"");
+    return Error(ErrorKind::kNotFound, "[learner] expected an entry point of " + join(names, ", ") + ", got \"" +
+                                           options.entry + "\"; try one of them");
   }
   std::error_code error;
   auto learner = std::make_shared<Learner>();

@@ -80,11 +80,15 @@ OnnxModel::~OnnxModel() = default;
 Result<OnnxModel> OnnxModel::read(const std::filesystem::path& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX file, got the folder " + path.string());
-  const auto located = [&](Error error) {
-    return error.message().find(path.string()) != std::string::npos
-               ? error
-               : std::move(error).wrap("[onnx] cannot use " + path.string());
+    return Error(ErrorKind::kBadInput,
+                 "[onnx] expected an ONNX file, got the folder " + path.string() + "; try the .onnx file in it");
+  // "[onnx] expected …, got … in PATH; try …"
+  const auto located = [&](const Error& error) {
+    std::string message = error.full_message();
+    if (message.find("; try ") == std::string::npos) message += "; try to export or download the model again";
+    if (message.find(path.string()) == std::string::npos)
+      message.insert(message.find("; try "), " in " + path.string());
+    return Error(error.kind(), std::move(message)).with_vendor_code(error.vendor_code());
   };
   auto source = ByteSource::open(path);
   if (!source) return std::move(source).error();

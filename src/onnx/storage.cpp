@@ -191,9 +191,10 @@ Result<std::filesystem::path> Storage::external_file(const TensorProto& tensor) 
   // Exporters write "./weights.data" at times; what leaves the folder is refused below all the same.
   auto path = inside(folder_, std::filesystem::path(*location).lexically_normal().string(), "onnx");
   if (!path)
-    return std::move(path).error().wrap_as(ErrorKind::kBadInput, "[onnx] expected the external data of '" +
-                                                                     tensor.name() + "' in the model's folder, got \"" +
-                                                                     *location + "\"");
+    return std::move(path).error().wrap_as(ErrorKind::kBadInput,
+                                           "[onnx] expected the external data of '" + tensor.name() +
+                                               "' in the model's folder, got \"" + *location +
+                                               "\"; try to export the model with its data beside it");
   return path;
 }
 

@@ -29,7 +29,8 @@ Result<FileState> state_of(const fs::path& file) {
   struct stat status{};
   if (::lstat(file.c_str(), &status) != 0) return errno_error(errno, "package", "a file that the manifest lists", file);
   if (!S_ISREG(status.st_mode))
-    return Error(ErrorKind::kCorrupt, "[package] expected a regular file, got " + file.string());
+    return Error(ErrorKind::kCorrupt,
+                 "[package] expected a regular file, got " + file.string() + "; try a fresh copy of the package");
   return FileState{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
                    nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
 }
@@ -53,8 +54,8 @@ fs::path mark_of(const fs::path& file, const FileRecord& record) {
 Result<FileState> check_size(const fs::path& file, const std::string& name, const FileRecord& record) {
   auto state = state_of(file);
   if (!state && state.error().kind() == ErrorKind::kNotFound)
-    return std::move(state).error().wrap_as(ErrorKind::kCorrupt,
-                                            "[package] expected all of its files, got none at \"" + name + "\"");
+    return std::move(state).error().wrap_as(ErrorKind::kCorrupt, "[package] expected all of its files, got none at \"" +
+                                                                     name + "\"; try a fresh copy of the package");
   if (state && state->bytes != record.bytes)
     return Error(ErrorKind::kCorrupt, "[package] expected " + std::to_string(record.bytes) + " bytes in \"" + name +
                                           "\", got " + std::to_string(state->bytes) +
@@ -88,8 +89,8 @@ Result<std::vector<std::string>> listed_files(const fs::path& package, const fs:
     std::string name = it->path().lexically_relative(root).generic_string();
     if (name == kManifestFile) continue;
     if (!manifest.files.contains(name))
-      return Error(ErrorKind::kCorrupt,
-                   "[package] expected only files that the manifest lists" + where + ", got \"" + name + "\" too");
+      return Error(ErrorKind::kCorrupt, "[package] expected only files that the manifest lists" + where + ", got \"" +
+                                            name + "\" too; try a fresh copy of the package");
     names.push_back(std::move(name));
   }
   if (error) return errno_error(error.value(), "package", "a readable folder", folder);
@@ -111,7 +112,8 @@ Result<void> check_payload(const fs::path& package, const Manifest& manifest, co
   for (const std::string& name : names) {
     const auto record = manifest.files.find(name);
     if (record == manifest.files.end())
-      return Error(ErrorKind::kCorrupt, "[package] expected a digest of \"" + name + "\", got none");
+      return Error(ErrorKind::kCorrupt,
+                   "[package] expected a digest of \"" + name + "\", got none; try a fresh copy of the package");
     SPEEDSTER_ASSIGN(const fs::path file, inside(package, name, "package"));
     SPEEDSTER_ASSIGN(const FileState before, check_size(file, name, record->second));
     const fs::path mark = mark_of(file, record->second);

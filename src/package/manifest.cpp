@@ -71,7 +71,7 @@ Result<LoadedManifest> read_manifest(const fs::path& package) {
   if (!fs::is_directory(package, error))
     return Error(ErrorKind::kNotFound, "[package] expected a package (a folder with " + std::string(kManifestFile) +
                                            "), got " + (fs::exists(package, error) ? "a file at " : "nothing at ") +
-                                           package.string());
+                                           package.string() + "; try a folder that `speedster optimize -o` wrote");
   SPEEDSTER_ASSIGN(const fs::path file, inside(package, kManifestFile, "package"));
   if (!fs::exists(file, error))
     return Error(ErrorKind::kNotFound, "[package] expected " + file.string() +
@@ -80,8 +80,17 @@ Result<LoadedManifest> read_manifest(const fs::path& package) {
   SPEEDSTER_ASSIGN(const std::string text, read_file(file, kMaxManifestBytes));
   LoadedManifest loaded;
   loaded.sha256 = sha256(text);
-  SPEEDSTER_ASSIGN(const Json json, parse_json(text, "package"));
-  SPEEDSTER_ASSIGN(loaded.manifest, manifest_from_json(json));
+  // What reads JSON knows no remedy.
+  const auto advised = [](const Error& failure) {
+    const std::string message = failure.full_message();
+    const bool tries = message.find("; try ") != std::string::npos;
+    return tries ? failure : Error(failure.kind(), message + "; try a fresh copy of the package");
+  };
+  const Result<Json> json = parse_json(text, "package");
+  if (!json) return advised(json.error());
+  Result<Manifest> manifest = manifest_from_json(*json);
+  if (!manifest) return advised(manifest.error());
+  loaded.manifest = *std::move(manifest);
   return loaded;
 }
 

@@ -12,7 +12,9 @@ constexpr std::string_view kWho = "package";
 constexpr std::size_t kMaxEntries = 64, kMaxVariants = 256, kMaxFiles = 65536, kMaxText = 4096, kMaxOptions = 256;
 constexpr std::int64_t kMaxThreads = 65536;
 
-Error corrupt(const std::string& message) { return {ErrorKind::kCorrupt, "[package] " + message}; }
+Error corrupt(const std::string& message) {
+  return {ErrorKind::kCorrupt, "[package] " + message + "; try a fresh copy of the package"};
+}
 
 bool one_of(std::string_view text, std::initializer_list<std::string_view> allowed) {
   return std::find(allowed.begin(), allowed.end(), text) != allowed.end();

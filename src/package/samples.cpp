@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::size_t kMaxSamples = 4096;
 
-Error corrupt(const std::string& message) { return {ErrorKind::kCorrupt, "[package] " + message}; }
+Error corrupt(const std::string& message) {
+  return {ErrorKind::kCorrupt, "[package] " + message + "; try a fresh copy of the package"};
+}
 
 /// "input.image.3" in its parts.
 struct Name {
@@ -30,7 +32,8 @@ std::optional<Name> parse_name(std::string_view text) {
 
 Result<void> write_samples(const std::filesystem::path& path, const std::vector<SampleToPack>& samples) {
   if (samples.size() > kMaxSamples)
-    return Error(ErrorKind::kUsage, "[package] expected at most 4096 samples, got " + std::to_string(samples.size()));
+    return Error(ErrorKind::kUsage,
+                 "[package] expected at most 4096 samples, got " + std::to_string(samples.size()) + "; try fewer");
   std::vector<std::pair<std::string, const Tensor*>> tensors;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const std::string index = "." + std::to_string(i);

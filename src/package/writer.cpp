@@ -18,8 +18,8 @@ Result<fs::path> normal_target(const fs::path& target) {
   fs::path path = fs::absolute(target, error).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
   if (error || target.empty() || !path.has_filename())
-    return Error(ErrorKind::kUsage,
-                 "[package] expected the path of a folder to write, got \"" + target.string() + "\"");
+    return Error(ErrorKind::kUsage, "[package] expected the path of a folder to write, got \"" + target.string() +
+                                        "\"; try -o NAME.speedster");
   return path;
 }
 

@@ -17,7 +17,7 @@ Result<std::size_t> labels_each(std::size_t count, const Plan& plan, const fs::p
   if (count == plan.samples) return std::size_t{1};
   return Error(ErrorKind::kBadInput, "[samples] expected " + std::to_string(plan.rows) +
                                          " labels, one a row of the samples, got " + std::to_string(count) + " in " +
-                                         path.string());
+                                         path.string() + "; try a label for each row");
 }
 
 std::vector<std::string> lines_of(std::string text) {
@@ -41,7 +41,8 @@ Result<Labels> read_labels(const std::filesystem::path& path, const Plan& plan) 
     SPEEDSTER_ASSIGN(const std::vector<NamedTensor> arrays, read_tensors(path));
     const Tensor& array = arrays.front().tensor;
     if (array.shape().empty())
-      return Error(ErrorKind::kBadInput, "[samples] expected labels along axis 0, got a scalar in " + path.string());
+      return Error(ErrorKind::kBadInput, "[samples] expected labels along axis 0, got a scalar in " + path.string() +
+                                             "; try an array with a label for each row");
     SPEEDSTER_ASSIGN(const std::size_t each, labels_each(static_cast<std::size_t>(array.shape()[0]), plan, path));
     Shape shape = array.shape();
     shape[0] = static_cast<std::int64_t>(each);

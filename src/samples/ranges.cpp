@@ -41,11 +41,12 @@ Result<void> check_axes(const Signature& signature, const SampleOptions& options
       return Error(ErrorKind::kUsage,
                    "[samples] expected --axis with a dynamic axis of the inputs (" +
                        (known.empty() ? std::string("there is none with a name") : join(known, ", ")) + "), got \"" +
-                       name + "\"");
+                       name + "\"; try one of them");
     if (range.min < 1 || range.min > range.opt || range.opt > range.max)
       return Error(ErrorKind::kUsage, "[samples] expected --axis " + name +
                                           "=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX, got " + std::to_string(range.min) +
-                                          ":" + std::to_string(range.opt) + ":" + std::to_string(range.max));
+                                          ":" + std::to_string(range.opt) + ":" + std::to_string(range.max) +
+                                          "; try the sizes in order");
   }
   return {};
 }

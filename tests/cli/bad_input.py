@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What users get wrong: each gives one message `[who] expected …, got …`, its exit code, and loses nothing that was there.
+"""What users get wrong: each gives one message `[who] expected …, got …; try …`, its exit code, and loses nothing that was there.
 
 usage: bad_input.py BIN_DIR MAKE_INPUTS
 """
@@ -7,6 +7,7 @@ usage: bad_input.py BIN_DIR MAKE_INPUTS
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -52,16 +53,21 @@ class Checks:
             sys.exit(f"speedster {' '.join(map(str, argv))}: expected exit {codes}, got {done.returncode}: {done.stderr[-2000:]}")
         return done
 
-    def refuses(self, code: int, who: str, words: list[str], argv: list[str], **how: object) -> None:
+    def refuses(self, code: int, who: str, words: list[str], argv: list[str], tries: bool = True, **how: object) -> None:
         done = self.run(argv, code, **how)
         message = next((line for line in done.stderr.splitlines() if line.startswith("speedster: [")), "")
+        # What was expected comes first; what to do stands on the line or in the lines below it.
+        first = re.match(r"speedster: \[[^\]]+\] expected ", message) is not None
+        if not first or (tries and not re.search(r"; try\s", done.stderr[done.stderr.find(message):])):
+            sys.exit(f"speedster {' '.join(map(str, argv))}: expected \"[who] expected …, got …; try …\", got {done.stderr[-2000:]}")
         for word in (f"[{who}", "expected", "got", *words):
             if word not in done.stderr or not message:
                 sys.exit(f"speedster {' '.join(map(str, argv))}: expected {word!r} in the message, got {done.stderr[-2000:]}")
         self.done += 1
 
-    def optimize(self, code: int, who: str, words: list[str], model: object, *more: object, candidates: str = "candidates.json") -> None:
-        self.refuses(code, who, words, ["optimize", str(model), *map(str, more), *self.always(candidates)])
+    def optimize(self, code: int, who: str, words: list[str], model: object, *more: object, candidates: str = "candidates.json",
+                 tries: bool = True) -> None:
+        self.refuses(code, who, words, ["optimize", str(model), *map(str, more), *self.always(candidates)], tries=tries)
 
 
 def models(c: Checks) -> None:
@@ -92,7 +98,7 @@ def models(c: Checks) -> None:
 def samples(c: Checks) -> None:
     rows = [0.5] * (40 * 16)
     how = ["np.savez", "x float32 [batch, 16]"]
-    c.optimize(USAGE, "samples", how[:1], c.model)  # none
+    c.optimize(USAGE, "samples", how[:1], c.model, tries=False)  # none
     c.optimize(BAD_INPUT, "samples", [], c.model, "--data", c.folder / "none.npz")
     (c.folder / "no-files").mkdir()
     c.optimize(BAD_INPUT, "samples", [], c.model, "--data", c.folder / "no-files")
@@ -111,12 +117,13 @@ def samples(c: Checks) -> None:
 
 def outputs(c: Checks) -> None:
     c.optimize(BAD_INPUT, "original", ["NaN"], *c.good, candidates=c.plan("nan.json", {"fault": "nan", "fault_at": "execute"}))
-    c.optimize(5, "original", ["SIGSEGV", "repeats it"], *c.good, candidates=c.plan("crash.json", {"fault": "crash", "fault_at": "load"}))
+    c.optimize(5, "original", ["SIGSEGV", "repeats it"], *c.good, candidates=c.plan("crash.json", {"fault": "crash", "fault_at": "load"}),
+               tries=False)  # it names what repeats it
     for command in ("python3 -c 'raise SystemExit(3)'", "echo rubbish", "echo nan", "sh -c 'kill -SEGV $$'"):
         c.optimize(BAD_INPUT, "", ["metric"], *c.good, "--metric-command", command, "--metric-drop", "0.1")
     c.optimize(USAGE, "metric", ["no-such-program"], *c.good, "--metric-command", "no-such-program", "--metric-drop", "0.1")
     c.optimize(USAGE, "", ["cosine"], *c.good, "--metric", "cosin")
-    c.optimize(USAGE, "", ["--labels"], *c.good, "--metric", "accuracy")
+    c.optimize(USAGE, "", ["--labels"], *c.good, "--metric", "accuracy", tries=False)  # it names the option that is missing
 
 
 def places(c: Checks) -> None:
@@ -166,11 +173,29 @@ def packages(c: Checks) -> None:
     c.refuses(BAD_INPUT, "", [], ["run", c.folder / "none.speedster", *run])
 
 
+def commands(c: Checks) -> None:
+    """The other commands, and options."""
+    package = c.folder / "out.speedster"
+    c.refuses(BAD_INPUT, "inspect", ["none.onnx"], ["inspect", "none.onnx"])
+    c.refuses(BAD_INPUT, "onnx", ["cut.onnx"], ["inspect", "cut.onnx"])
+    c.refuses(BAD_INPUT, "bench", ["none.onnx"], ["bench", "none.onnx", package])
+    for data in ("none.npz", "rubbish.npz", "names.npz", "ranks.npz"):
+        c.refuses(BAD_INPUT, "", ["np.savez", "x float32 [batch, 16]"], ["run", package, "--data", data])
+    c.refuses(BAD_INPUT, "learner", ["nobody"], ["run", package, "--data", c.data, "--entry", "nobody"])
+    for words in (["run"], ["run", package, "--data", c.data, "-o", "out.csv"], ["run", package, "--data", c.data, "--threads", "-1"],
+                  ["bench", package], ["bench", package, package, "--threads", "-1"], ["bench", package, package, "--data", "random:x"],
+                  ["inspect"], ["inspect", c.model, "--report"], ["cache", "prune"], ["cache", "prune", "--all", "--max-size", "1G"],
+                  ["cache", "prune", "--max-size", "much"], ["toolchain", "remove"], ["toolchain", "install"], ["completion", "fish"],
+                  ["optimise"], ["optimize", "--dat"], ["doctor", "--color", "pink"], ["optimize", *c.good, "--threads", "-1"],
+                  ["optimize", *c.good, "--precisions", "fp12"], ["optimize", *c.good, "--time-budget", "soon"]):
+        c.refuses(USAGE, "usage", [], words)
+
+
 def main() -> None:
     bin_dir, make_inputs = sys.argv[1:3]
     with tempfile.TemporaryDirectory(prefix="speedster-bad-") as name:
         checks = Checks(bin_dir, make_inputs, pathlib.Path(name))
-        for part in (models, samples, outputs, places, packages):
+        for part in (models, samples, outputs, places, packages, commands):
             part(checks)
         if json.loads(checks.run(["verify", "out.speedster", "--json"], 0).stdout)["ok"] is not True:
             sys.exit("expected the package that was there to be unharmed")

@@ -224,7 +224,7 @@ TEST(FilesErrno, KindsAndMessage) {
   EXPECT_EQ(errno_kind(ENOSPC), ErrorKind::kNoSpace);
   EXPECT_EQ(errno_kind(EACCES), ErrorKind::kPermission);
   EXPECT_EQ(errno_error(ENOENT, "samples", "a file", "x.npz").message(),
-            "[samples] expected a file, got x.npz: No such file or directory");
+            "[samples] expected a file, got x.npz: No such file or directory; try a path that exists");
 }
 
 }  // namespace
