@@ -195,6 +195,32 @@ def bench_sides(speedster: Command) -> None:
           result["speedup"])
 
 
+def bench_threads(speedster: Command) -> None:
+    """Both sides run on the same threads, whatever a package was judged at. ONNX Runtime's, since the reference backend has one."""
+    plan = {"original": {"name": "original", "backend": "onnxruntime", "options": {"precision": "fp32"}},
+            "candidates": [{"name": "broken", "backend": "reference", "options": {"fault": "error", "fault_at": "load"}}]}
+    (speedster.folder / "threads.json").write_text(json.dumps(plan))
+    speedster("optimize", "model.onnx", "--data", "samples.safetensors", "--candidates", "threads.json", "-o", "one.speedster",
+              "--threads", "1", "--quiet", expect=3)
+    manifest = json.loads((speedster.folder / "one.speedster/manifest.json").read_text())
+    for variant in manifest["entries"]["main"]["variants"]:
+        check(variant["threads"] == 1, "a package judged at one thread", variant)
+        variant["threads"] = 3
+    shutil.copytree(speedster.folder / "one.speedster", speedster.folder / "three.speedster")
+    (speedster.folder / "three.speedster/manifest.json").write_text(json.dumps(manifest))
+    cores = len(os.sched_getaffinity(0))
+    for second, choices in (("model.onnx", (["--threads", "2"], [])), ("three.speedster", (["--threads", "1"], ["--threads", "2"], []))):
+        for given in choices:
+            result = speedster.json("bench", "one.speedster", second, *given, "--time-budget", "20s")
+            threads = int(given[1]) if given else result["threads"]
+            check(1 <= threads <= cores or bool(given), "threads that this process may use", result["threads"])
+            learners = [result[side]["learner"] for side in ("first", "second")]
+            check([result["threads"], *(learner["threads"] for learner in learners)] == [threads] * 3, f"{threads} threads on both sides",
+                  (result["threads"], learners))
+            check(learners[0]["judged_threads"] == 1 and (second == "model.onnx" or learners[1]["judged_threads"] == 3),
+                  "packages judged at other numbers", learners)
+
+
 def others(speedster: Command) -> None:
     doctor = speedster.json("doctor")  # the vendors are part of what CI installs: 5 here is a failure
     reference = [b for b in doctor["backends"] if b["name"] == "reference"]
@@ -250,7 +276,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         subprocess.run([make_inputs, "mlp", "64", name], check=True)
         speedster = Command(bin_dir, folder)
-        for part in (optimize, inspect, inspect_ir, run, verify_and_bench, bench_sides, interrupts, others):
+        for part in (optimize, inspect, inspect_ir, run, verify_and_bench, bench_sides, bench_threads, interrupts, others):
             part(speedster)
     print("passed")
 
