@@ -1,50 +1,137 @@
-// Writes the model, the samples and, for `scores`, the labels of a scenario: make_inputs MODEL SAMPLES FOLDER
+// Writes the model, the samples and, for `scores`, the labels of a scenario: make_inputs MODEL SAMPLES FOLDER [DATA]
+// DATA tells by its name how the samples are stored: samples.safetensors, samples.npz, samples.npy or a folder.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <span>
 #include <string>
 
+#include "samples/npy.h"
+#include "samples/store.h"
 #include "support/models.h"
 #include "tensor/safetensors.h"
 
 namespace {
 
+namespace fs = std::filesystem;
+namespace testing = speedster::testing;
+namespace models = speedster::testing::models;
 using speedster::DType;
 using speedster::NamedTensor;
+using speedster::Result;
 using speedster::Shape;
 using speedster::Tensor;
+using testing::Extents;
+using testing::OnnxType;
+using testing::OnnxWriter;
 
 /// One row a sample.
 NamedTensor rows(const std::string& name, Shape shape, std::uint64_t seed) {
   std::size_t count = 1;
   for (const auto d : shape) count *= static_cast<std::size_t>(d);
-  const auto values = speedster::testing::uniform(count, seed);
+  const auto values = testing::uniform(count, seed);
   return {name, Tensor::from<float>(DType::kFloat32, std::move(shape), values)};
 }
 
+/// tokens.0, tokens.1, …: a third each of 4, 8 and 64 tokens.
+std::vector<NamedTensor> ragged(std::int64_t samples) {
+  constexpr std::int64_t kTokens[] = {4, 8, 64};
+  std::vector<NamedTensor> data;
+  data.reserve(static_cast<std::size_t>(samples));
+  for (std::int64_t i = 0; i < samples; ++i)
+    data.push_back(rows("tokens." + std::to_string(i), {1, kTokens[i % 3], 8}, 200 + static_cast<std::uint64_t>(i)));
+  return data;
+}
+
 /// x float32 [batch, 3] → scores, twice as large: what is right is known without running it.
-speedster::testing::OnnxWriter scores() {
-  namespace testing = speedster::testing;
-  testing::OnnxWriter m;
-  m.input("x", testing::OnnxType::kFloat, {"batch", 3}).output("scores", testing::OnnxType::kFloat, {"batch", 3});
+OnnxWriter scores() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 3}).output("scores", OnnxType::kFloat, {"batch", 3});
   m.initializer<float>("two", {}, {2.0F});
   return m.node("Mul", {"x", "two"}, {"scores"});
 }
 
 /// x float32 [batch, 4] → y float32 [batch, 2000000]: 8 MB a sample.
-speedster::testing::OnnxWriter wide() {
-  namespace testing = speedster::testing;
-  testing::OnnxWriter m;
-  m.input("x", testing::OnnxType::kFloat, {"batch", 4}).output("y", testing::OnnxType::kFloat, {"batch", 2000000});
+OnnxWriter wide() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 4}).output("y", OnnxType::kFloat, {"batch", 2000000});
   m.initializer<std::int64_t>("times", {2}, {1, 500000});
   return m.node("Tile", {"x", "times"}, {"y"});
 }
 
+/// mlp() with a second output, `shifted` = y + 10: the same error is far larger in units of its variance.
+OnnxWriter two_outputs() {
+  OnnxWriter m = models::mlp();
+  m.output("shifted", OnnxType::kFloat, {"batch", 4}).initializer<float>("ten", {}, {10.0F});
+  return m.node("Add", {"y", "ten"}, {"shifted"});
+}
+
+/// ids int64 [batch, 4] → y float32 [batch, 4, 8], rows of a table that has ten.
+OnnxWriter lookup() {
+  OnnxWriter m;
+  m.input("ids", OnnxType::kInt64, {"batch", 4}).output("y", OnnxType::kFloat, {"batch", 4, 8});
+  m.initializer<float>("table", {10, 8}, testing::uniform(80, 107));
+  return m.node("Gather", {"table", "ids"}, {"y"});
+}
+
+/// images float32 [batch, 3, 32, 32] → logits [batch, 10]: convolutions, then one head of attention over their 64
+/// places.
+OnnxWriter vision() {
+  OnnxWriter m;
+  m.input("images", OnnxType::kFloat, {"batch", 3, 32, 32}).output("logits", OnnxType::kFloat, {"batch", 10});
+  const auto weight = [&](const std::string& name, const Extents& dims, std::uint64_t seed, float most) {
+    std::size_t count = 1;
+    for (const auto d : dims) count *= static_cast<std::size_t>(d);
+    m.initializer<float>(name, dims, testing::uniform(count, seed, -most, most));
+  };
+  weight("k1", {16, 3, 3, 3}, 301, 0.3F), weight("c1", {16}, 302, 0.5F);
+  weight("k2", {32, 16, 3, 3}, 303, 0.15F), weight("c2", {32}, 304, 0.5F);
+  const testing::Attributes halved = {{"pads", Extents{1, 1, 1, 1}}, {"strides", Extents{2, 2}}};
+  m.node("Conv", {"images", "k1", "c1"}, {"a1"}, halved, "stem").node("Relu", {"a1"}, {"r1"});
+  m.node("Conv", {"r1", "k2", "c2"}, {"a2"}, halved, "widen").node("Relu", {"a2"}, {"r2"});
+  m.initializer<std::int64_t>("places", {3}, {0, 32, 64});
+  m.node("Reshape", {"r2", "places"}, {"flat"}).node("Transpose", {"flat"}, {"tokens"}, {{"perm", Extents{0, 2, 1}}});
+  m.initializer<float>("gamma", {32}, testing::uniform(32, 305, 0.5F, 1.5F));
+  m.initializer<float>("beta", {32}, testing::uniform(32, 306));
+  m.node("LayerNormalization", {"tokens", "gamma", "beta"}, {"n"}, {{"axis", -1}, {"epsilon", 1e-5F}});
+  for (const auto& [name, seed] : {std::pair{"query", 307}, {"key", 308}, {"value", 309}}) {
+    weight("w_" + std::string(name), {32, 32}, static_cast<std::uint64_t>(seed), 0.3F);
+    m.node("MatMul", {"n", "w_" + std::string(name)}, {name}, {}, name);
+  }
+  m.initializer<float>("root", {}, {0.17677669F});
+  m.node("Transpose", {"key"}, {"turned"}, {{"perm", Extents{0, 2, 1}}}).node("MatMul", {"query", "turned"}, {"raw"});
+  m.node("Mul", {"raw", "root"}, {"scaled"}).node("Softmax", {"scaled"}, {"weights"}, {{"axis", -1}});
+  m.node("MatMul", {"weights", "value"}, {"context"}).node("Add", {"context", "tokens"}, {"mixed"});
+  m.node("ReduceMean", {"mixed"}, {"pooled"}, {{"axes", Extents{1}}, {"keepdims", 0}});
+  weight("w", {32, 10}, 310, 0.5F), weight("b", {10}, 311, 0.5F);
+  return m.node("Gemm", {"pooled", "w", "b"}, {"logits"}, {}, "head");
+}
+
+/// mlp() with 64 MB beside it that no node reads: saving it takes a while.
+OnnxWriter heavy() {
+  OnnxWriter m = models::mlp();
+  return m.external<float>("ballast", {1 << 24}, std::vector<float>(1U << 24U, 1.0F), "ballast.bin");
+}
+
+/// A file without a fault whose graph means nothing: 16 columns times 8 rows.
+OnnxWriter mismatched() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 16}).output("y", OnnxType::kFloat, {"batch", 4});
+  m.initializer<float>("w", {8, 4}, testing::uniform(32, 109));
+  return m.node("MatMul", {"x", "w"}, {"y"});
+}
+
+/// mlp() with its second half missing.
+void truncated(const fs::path& file) {
+  const std::string whole = models::mlp().bytes();
+  OnnxWriter::write(file, std::string_view(whole).substr(0, whole.size() / 2));
+}
+
 /// The class of each row's largest element, a line each.
-bool write_labels(const std::filesystem::path& file, const NamedTensor& rows) {
+bool write_labels(const fs::path& file, const NamedTensor& rows) {
   const auto classes = static_cast<std::size_t>(rows.tensor.shape()[1]);
   const std::span values(static_cast<const float*>(rows.tensor.data()),
                          static_cast<std::size_t>(rows.tensor.shape()[0]) * classes);
@@ -56,59 +143,81 @@ bool write_labels(const std::filesystem::path& file, const NamedTensor& rows) {
   return out.flush().good();
 }
 
+Result<void> write_npy(const fs::path& file, const Tensor& tensor) {
+  SPEEDSTER_ASSIGN(const std::string header, speedster::samples::make_npy_header(tensor.dtype(), tensor.shape()));
+  const std::string_view bytes(static_cast<const char*>(tensor.data()), tensor.bytes());
+  OnnxWriter::write(file, header + std::string(bytes));
+  return {};
+}
+
+/// In the form that the file's name asks for; a folder has a file for each array, of all three forms in turn.
+Result<void> write_data(const fs::path& file, std::vector<NamedTensor> data) {
+  if (file.extension() == ".safetensors") return speedster::write_safetensors(file, data);
+  if (file.extension() == ".npz") return speedster::samples::write_npz(file, data);
+  if (file.extension() == ".npy") return write_npy(file, data.front().tensor);
+  fs::create_directories(file);
+  constexpr const char* kForms[] = {".npz", ".npy", ".safetensors"};
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const std::string& name = data[i].name;
+    const std::string number = std::to_string(1000 + i);  // files are taken in the order of their names
+    std::vector<NamedTensor> one;
+    one.push_back({name.substr(0, name.rfind('.')), std::move(data[i].tensor)});
+    SPEEDSTER_TRY(write_data(file / (number + kForms[i % std::size(kForms)]), std::move(one)));
+  }
+  return {};
+}
+
+struct Kind {
+  OnnxWriter (*model)();
+  std::vector<NamedTensor> (*data)(std::int64_t samples);
+};
+
+template <typename... Tensors>
+std::vector<NamedTensor> list(Tensors&&... tensors) {
+  std::vector<NamedTensor> made;
+  (made.push_back(std::forward<Tensors>(tensors)), ...);
+  return made;
+}
+
+const std::map<std::string, Kind>& kinds() {
+  const auto x16 = [](std::int64_t n) { return list(rows("x", {n, 16}, 101)); };
+  static const std::map<std::string, Kind> kKinds = {
+      {"mlp", {[] { return models::mlp(); }, x16}},
+      {"small_cnn", {models::small_cnn, [](std::int64_t n) { return list(rows("images", {n, 3, 16, 16}, 102)); }}},
+      {"attention", {models::attention, [](std::int64_t n) { return list(rows("tokens", {n, 6, 8}, 103)); }}},
+      {"scores", {scores, [](std::int64_t n) { return list(rows("x", {n, 3}, 105)); }}},
+      {"wide", {wide, [](std::int64_t n) { return list(rows("x", {n, 4}, 106)); }}},
+      {"external", {[] { return models::external_data(); }, x16}},
+      {"external_subfolder", {[] { return models::mlp(1, "weights/w.bin"); }, x16}},
+      {"unknown_operator", {models::unknown_operator, [](std::int64_t n) { return list(rows("x", {n, 2}, 104)); }}},
+      {"ragged", {models::attention, ragged}},
+      {"two_outputs", {two_outputs, x16}},
+      {"lookup", {lookup, [](std::int64_t) { return list(); }}},
+      {"vision", {vision, [](std::int64_t n) { return list(rows("images", {n, 3, 32, 32}, 108)); }}},
+      {"heavy", {heavy, x16}},
+      {"mismatched", {mismatched, x16}},
+      {"truncated", {[] { return models::mlp(); }, x16}},
+  };
+  return kKinds;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr,
-                 "usage: make_inputs mlp|small_cnn|attention|scores|wide|external|external_subfolder|unknown_operator "
-                 "SAMPLES FOLDER\n");
+  const auto kind = argc < 2 ? kinds().end() : kinds().find(argv[1]);
+  if ((argc != 4 && argc != 5) || kind == kinds().end()) {
+    std::string names;
+    for (const auto& [name, made] : kinds()) names += (names.empty() ? "" : "|") + name;
+    std::fprintf(stderr, "usage: make_inputs %s SAMPLES FOLDER [DATA]\n", names.c_str());
     return 2;
   }
-  const std::string kind = argv[1];
-  const std::int64_t samples = std::atoll(argv[2]);
-  const std::filesystem::path folder = argv[3];
-  namespace models = speedster::testing::models;
-  std::vector<NamedTensor> data;
-  bool saved = false;
-  const std::string file = (folder / "model.onnx").string();
-  if (kind == "mlp") {
-    models::mlp().save(file);
-    data.push_back(rows("x", {samples, 16}, 101));
-    saved = true;
-  } else if (kind == "small_cnn") {
-    models::small_cnn().save(file);
-    data.push_back(rows("images", {samples, 3, 16, 16}, 102));
-    saved = true;
-  } else if (kind == "attention") {
-    models::attention().save(file);
-    data.push_back(rows("tokens", {samples, 6, 8}, 103));
-    saved = true;
-  } else if (kind == "scores") {
-    scores().save(file);
-    data.push_back(rows("x", {samples, 3}, 105));
-    saved = write_labels(folder / "labels.txt", data.back());
-  } else if (kind == "wide") {
-    wide().save(file);
-    data.push_back(rows("x", {samples, 4}, 106));
-    saved = true;
-  } else if (kind == "external_subfolder") {
-    models::mlp(1, "weights/w.bin").save(file);
-    data.push_back(rows("x", {samples, 16}, 101));
-    saved = true;
-  } else if (kind == "external" || kind == "unknown_operator") {
-    (kind == "external" ? models::external_data() : models::unknown_operator()).save(file);
-    data.push_back(rows("x", {samples, kind == "external" ? 16 : 2}, 104));
-    saved = true;
-  }
-  if (!saved) {
-    std::fprintf(stderr,
-                 "[make_inputs] expected mlp, small_cnn, attention, scores, wide, external, external_subfolder or "
-                 "unknown_operator, got %s\n",
-                 kind.c_str());
-    return 2;
-  }
-  const auto written = speedster::write_safetensors(folder / "samples.safetensors", data);
+  std::vector<NamedTensor> data = kind->second.data(std::atoll(argv[2]));
+  const fs::path folder = argv[3];
+  kind->second.model().save(folder / "model.onnx");
+  if (kind->first == "truncated") truncated(folder / "model.onnx");
+  if (kind->first == "scores" && !write_labels(folder / "labels.txt", data.front())) return 1;
+  if (data.empty()) return 0;
+  const auto written = write_data(folder / (argc == 5 ? argv[4] : "samples.safetensors"), std::move(data));
   if (!written.ok()) std::fprintf(stderr, "%s\n", written.error().full_message().c_str());
   return written.ok() ? 0 : 1;
 }
