@@ -17,7 +17,7 @@ toolchains: build
 demo: toolchains
 	examples/text_recognition/demo.sh build/$(PRESET)
 
-# Every test once; test-all adds the sanitizers. conformance_openvino alone may run twice: it aborted inside the vendor's library in some
+# Every test once; test-all adds fuzzing and the sanitizers. conformance_openvino alone may run twice: it aborted inside the vendor's library in some
 # runs; not in 25 since executions with one thread are asynchronous, which is too few to know.
 test: toolchains
 	python3 cmake/check_includes.py .
@@ -27,6 +27,7 @@ test: toolchains
 test-all: toolchains
 	python3 cmake/check_includes.py .
 	ctest --preset $(PRESET)
+	scripts/fuzz.sh 20
 	scripts/sanitize.sh
 
 # clang-format and clang-tidy on what differs from BASE (a commit; by default the upstream branch).

@@ -68,8 +68,12 @@ Result<ExitCode> list(Io& io) {
              report::pad(kind == std::string_view("samples") ? "samples" : "search", 20) +
              report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
     }
+  const std::uint64_t copies = cache.unused_copies_bytes();
+  total += copies;
+  if (copies > 0) io.say(report::pad("", 14) + report::pad("unused copies", 20) + report::format_bytes(copies));
   if (io.json)
     io.print({{"ok", true},
+              {"unused_copies_bytes", copies},
               {"folder", cache_directory().string()},
               {"bytes", total},
               {"jobs", jobs},
@@ -113,12 +117,11 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
   // What a search has open stays.
   SPEEDSTER_TRY(drop(stores, jobs, samples::remove_store));
   freed += cache.prune(keep > rest ? keep - rest : 0);
-  SPEEDSTER_TRY(drop(journals, 0, [](const fs::path& path) -> Result<bool> {
-    std::error_code error;
-    fs::remove_all(path, error);
-    if (error) return errno_error(error.value(), "cache", "a folder that can be removed", path);
+  const auto remove_journal = [](const fs::path& path) -> Result<bool> {
+    SPEEDSTER_TRY(remove_directory(path));
     return true;
-  }));
+  };
+  SPEEDSTER_TRY(drop(journals, 0, remove_journal));
   if (io.json) io.print({{"ok", true}, {"freed_bytes", freed}});
   io.say((freed > 0 ? report::format_bytes(freed) : std::string("nothing")) + " freed");
   return kOk;

@@ -119,7 +119,7 @@ std::vector<search::BackendState> ask_backends(const CancelToken& cancel) {
     SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
     SPEEDSTER_ASSIGN(const auto supervisor, job::Supervisor::start(worker, {}));
     SPEEDSTER_ASSIGN(const TempDir work, TempDir::create("speedster-doctor"));
-    return search::probe_backends(*supervisor, work.path(), {}, cancel);
+    return search::probe_backends(*supervisor, work.path(), {}, {}, cancel);
   };
   Result<std::vector<search::BackendState>> states = ask();
   if (states) return *std::move(states);
@@ -138,7 +138,7 @@ Result<ExitCode> doctor(Io& io) {
   const Noise noise = listen();
   const std::vector<search::BackendState> backends = ask_backends(cancel);
   if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[doctor] interrupted");
-  const std::vector<toolchain::Row> toolchains = toolchain::list();
+  const std::vector<toolchain::Row> toolchains = toolchain::list(/*with_bytes=*/true);
   const std::vector<Folder> places = folders();
   // The reference backend is exact, not fast: it alone makes no model faster.
   const bool any = std::any_of(backends.begin(), backends.end(),

@@ -30,7 +30,5 @@ Result<std::string> parse_switch(std::string_view text, std::string_view option)
 /// A command as a shell would cut it into words: spaces, '…', "…" and backslashes. No shell runs it: words that only a
 /// shell would understand (pipes, redirections, lists, substitutions) are refused.
 Result<std::vector<std::string>> split_command(std::string_view text, std::string_view option);
-/// The words as a shell would read them back: quoted where necessary.
-std::string shell_quoted(const std::vector<std::string>& words);
 
 }  // namespace speedster::cli

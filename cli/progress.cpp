@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
-#include <utility>
+#include <algorithm>
+#include <chrono>
 
 #include "base/clock.h"
 #include "report/format.h"
@@ -9,7 +10,8 @@
 namespace speedster::cli {
 namespace {
 
-constexpr double kRedrawSeconds = 0.1;
+constexpr double kRedrawSeconds = 0.1, kStandingRedrawSeconds = 0.9;
+constexpr std::chrono::seconds kTick(1);
 constexpr double kHeartbeatSeconds = 10;  // without a terminal: at most one line of standing figures in that time
 
 std::string whole_seconds(double seconds) {
@@ -38,8 +40,18 @@ std::string progress_line(const Progress& progress, int width) {
   return report::elide(line + " · " + time, width);
 }
 
-ProgressDisplay::ProgressDisplay(std::ostream& out, Terminal terminal, Clock clock)
-    : out_(out), terminal_(terminal), clock_(clock ? std::move(clock) : Clock(now_seconds)) {}
+ProgressDisplay::ProgressDisplay(std::ostream& out, Terminal terminal, const Clock& clock)
+    : out_(out), terminal_(terminal), clock_(clock ? clock : Clock(now_seconds)) {
+  if (clock) return;
+  ticker_ = std::jthread([this](const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!awake_.wait_for(lock, stop, kTick, [this] { return finished_; }) && !stop.stop_requested()) {
+      lock.unlock();
+      tick();
+      lock.lock();
+    }
+  });
+}
 
 ProgressDisplay::~ProgressDisplay() { finish(); }
 
@@ -63,6 +75,23 @@ void ProgressDisplay::print_line(std::string_view text) {
 void ProgressDisplay::update(const Progress& progress) {
   const std::scoped_lock lock(mutex_);
   if (finished_) return;
+  updated_ = clock_();
+  progress_ = progress;
+  progress_.message.clear();
+  show(progress, kRedrawSeconds);
+}
+
+void ProgressDisplay::tick() {
+  const std::scoped_lock lock(mutex_);
+  if (finished_ || stage_.empty()) return;
+  Progress standing = progress_;
+  const double since = clock_() - updated_;
+  standing.elapsed_seconds += since;
+  if (standing.seconds_left) standing.seconds_left = std::max(*standing.seconds_left - since, 0.0);
+  show(standing, kStandingRedrawSeconds);
+}
+
+void ProgressDisplay::show(const Progress& progress, double redraw_seconds) {
   const double now = clock_();
   const bool event = !progress.message.empty() && progress.message != last_message_;
   const bool new_stage = progress.stage != stage_;
@@ -70,7 +99,7 @@ void ProgressDisplay::update(const Progress& progress) {
   if (terminal_.tty) {
     if (event) print_line(progress.message);
     live_ = progress_line(progress, terminal_.width - 1);  // a full last column would wrap
-    if (event || new_stage || now - last_draw_ >= kRedrawSeconds) {
+    if (event || new_stage || now - last_draw_ >= redraw_seconds) {
       draw(live_);
       last_draw_ = now;
     }
@@ -96,6 +125,7 @@ void ProgressDisplay::finish() {
     out_ << std::flush;
   }
   finished_ = true;
+  awake_.notify_all();
 }
 
 }  // namespace speedster::cli

@@ -44,7 +44,7 @@ Json row_json(const toolchain::Row& row) {
 }
 
 Result<ExitCode> list(Io& io) {
-  const std::vector<toolchain::Row> rows = toolchain::list();
+  const std::vector<toolchain::Row> rows = toolchain::list(/*with_bytes=*/true);
   if (io.json) {
     Json json = Json::array();
     for (const toolchain::Row& row : rows) json.push_back(row_json(row));

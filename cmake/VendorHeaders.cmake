@@ -15,7 +15,10 @@ endif()
 # Where one of them is the fetched folder, the script runs at each configure; it does nothing if all is there.
 if("${SPEEDSTER_VENDOR_FOLDERS}" MATCHES "(^|;)${SPEEDSTER_VENDOR_DIR}/")
   find_package(Python3 QUIET COMPONENTS Interpreter)
-  if(NOT Python3_FOUND AND NOT EXISTS "${SPEEDSTER_DLPACK_INCLUDE}/dlpack/dlpack.h")
+  if(NOT Python3_FOUND AND NOT (EXISTS "${SPEEDSTER_DLPACK_INCLUDE}/dlpack/dlpack.h"
+                                AND EXISTS "${SPEEDSTER_ONNXRUNTIME_INCLUDE}/onnxruntime_c_api.h"
+                                AND EXISTS "${SPEEDSTER_OPENVINO_INCLUDE}/openvino/c/openvino.h"
+                                AND (SPEEDSTER_RUNTIME_ONLY OR EXISTS "${SPEEDSTER_ONNX_PROTO_DIR}/onnx-ml.proto")))
     message(FATAL_ERROR "Expected Python 3 to fetch vendors' headers, got none; try apt-get install python3, or give the "
                         "include folders by -DSPEEDSTER_*_INCLUDE")
   endif()

@@ -69,7 +69,8 @@ LogListener::~LogListener() {
   if (found != relay.hosts.end()) relay.hosts.erase(found);
 }
 
-Runtime::Runtime(const std::string& library, const sp_host* host) : api_(library), listener_(host) {
+Runtime::Runtime(const std::string& library, const sp_host* host) : api_(library) {
+  listener_.emplace(host);
   OrtEnv* env = nullptr;
   api_.check(api_->CreateEnvWithCustomLogger(LogRelay::write, nullptr, ORT_LOGGING_LEVEL_WARNING, "speedster", &env),
              "an environment");

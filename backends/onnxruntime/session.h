@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,16 +29,17 @@ class LogListener {
   const sp_host* host_;
 };
 
-/// The opened library and its environment; the log goes to the host that opened it.
+/// The opened library and its environment; the log goes to the host that opened it, until that leaves.
 class Runtime {
  public:
   Runtime(const std::string& library, const sp_host* host);
   const Api& api() const { return api_; }
   OrtEnv* env() const { return env_.get(); }
+  void leave_host() { listener_.reset(); }
 
  private:
   Api api_;
-  LogListener listener_;
+  std::optional<LogListener> listener_;
   Owned<OrtEnv> env_ = nothing<OrtEnv>();
 };
 

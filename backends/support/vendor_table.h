@@ -46,6 +46,10 @@ struct TableFunctions {
   // What the opaque handles point to. Everything is shared, so that handles may be closed in any order.
   struct InstanceBox {
     std::shared_ptr<Runtime> runtime;
+    ~InstanceBox() {
+      // What was given away may keep the runtime for long; the host may go now.
+      if constexpr (requires { runtime->leave_host(); }) runtime->leave_host();
+    }
   };
   struct ModelBox {
     std::shared_ptr<Session> session;

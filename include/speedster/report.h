@@ -59,8 +59,9 @@ struct CandidateRow {
   bool drop_independent = true;
   std::string drop_note;  ///< "held by the estimate only", "not independent", …
   double relative_l2 = 0;
-  std::string job_directory;  ///< with repro.sh, where something failed
-  bool on_front = false;      ///< no other candidate is faster and more accurate
+  std::optional<double> psnr;  ///< dB of the worst output, infinity where it is equal; shown only
+  std::string job_directory;   ///< with repro.sh, where something failed
+  bool on_front = false;       ///< no other candidate is faster and more accurate
 };
 
 struct CornerRow {

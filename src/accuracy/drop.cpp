@@ -19,6 +19,7 @@ struct DropAccumulator::Output {
   Moments drops;  // of the samples whose drop is finite
   double relative_l2 = 0, largest_l2 = 0, squares = 0, peak = 0;
   std::int64_t elements = 0;
+  std::size_t blank = 0;
   bool infinite = false, new_non_finite = false;
 
   void add(const Difference& difference, double drop) {
@@ -68,6 +69,8 @@ Result<void> DropAccumulator::add(const std::vector<TensorView>& original, const
       return std::move(drop).error().wrap("[accuracy] expected output \"" + output.name + "\" to suit the metric " +
                                           std::string(metric_->name()));
     output.add(d, *drop);
+    const bool compared = d.count > 0 || !d.same_shape || d.new_non_finite || original[i].count() == 0;
+    if (!compared) ++output.blank;
   }
   if (!judged)
     return Error(ErrorKind::kUsage,
@@ -87,6 +90,7 @@ Drop DropAccumulator::estimate(bool independent, double confidence) const {
     result.new_non_finite = result.new_non_finite || output->new_non_finite;
     result.relative_l2 = std::max(result.relative_l2, output->relative_l2 / static_cast<double>(samples_));
     result.largest_l2 = std::max(result.largest_l2, output->largest_l2);
+    result.blank = std::max(result.blank, output->blank);
     if (worst == nullptr || output->mean() > worst->mean()) worst = output.get();
   }
   if (worst == nullptr) return result;
@@ -135,6 +139,7 @@ Json to_json(const Drop& drop) {
           {"high", bound(drop.high)},
           {"confidence", drop.confidence},
           {"samples", drop.samples},
+          {"blank", drop.blank},
           {"new_non_finite", drop.new_non_finite},
           {"relative_l2", json_from_number(drop.relative_l2)},
           {"largest_l2", json_from_number(drop.largest_l2)},

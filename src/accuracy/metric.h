@@ -60,6 +60,7 @@ struct Drop {
   std::optional<double> low, high;
   double confidence = 0.95;
   std::size_t samples = 0;
+  std::size_t blank = 0;  ///< of them those where an output of the original has no finite number: nothing to compare
   bool new_non_finite = false;
   double relative_l2 = 0;  ///< mean over samples, worst output, always computed (full-precision check, 1e-3)
   double largest_l2 = 0;   ///< of a single sample and output

@@ -236,6 +236,13 @@ Result<void> copy_file(const fs::path& from, const fs::path& to) {
   return copied;
 }
 
+Result<void> remove_directory(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return errno_error(error.value(), "files", "a folder that can be removed", path);
+  return {};
+}
+
 Result<void> replace_directory(const fs::path& finished, const fs::path& to) {
   std::error_code error;
   const fs::path old = to.string() + ".old." + std::to_string(::getpid());
@@ -257,6 +264,13 @@ Result<void> replace_directory(const fs::path& finished, const fs::path& to) {
   }
   if (had) fs::remove_all(old, error);
   return {};
+}
+
+Result<FileStamp> stamp_of(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return errno_error(errno, "files", "a file", path);
+  return FileStamp{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                   std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 Result<std::uint64_t> file_size(const fs::path& path) {

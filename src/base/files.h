@@ -89,9 +89,18 @@ Result<void> sync_tree(const fs::path& path);
 Result<void> make_directories(const fs::path& path);
 /// Copies bytes (never links: a later change of one file must not show in the other).
 Result<void> copy_file(const fs::path& from, const fs::path& to);
+/// With all that is below.
+Result<void> remove_directory(const fs::path& path);
 /// Moves a finished folder over `to`; what was at `to` is kept until the new one is in place.
 Result<void> replace_directory(const fs::path& finished, const fs::path& to);
 Result<std::uint64_t> file_size(const fs::path& path);
+/// What tells a file from its next version without reading it.
+struct FileStamp {
+  std::uint64_t device = 0, inode = 0, bytes = 0;
+  std::int64_t modified_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+Result<FileStamp> stamp_of(const fs::path& path);
 /// Sum of the regular files below.
 std::uint64_t directory_size(const fs::path& path);
 /// Bytes free for this user where `path` is or would be.

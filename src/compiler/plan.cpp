@@ -134,6 +134,14 @@ Result<std::map<std::string, std::string>> session_of(const PlanInput& input, co
   std::set<std::string> all;
   for (const auto& [name, availability] : input.backends)
     if (availability.usable) all.insert(availability.options.begin(), availability.options.end());
+  constexpr std::pair<std::string_view, const char*> kOwn[] = {
+      {"threads", "--threads"}, {"contexts", "--concurrency"}, {"precision", "--precisions"}};
+  for (const auto& [key, option] : kOwn) {
+    all.erase(std::string(key));
+    if (input.session.contains(std::string(key)))
+      return Error(ErrorKind::kUsage, "[plan] expected a session setting that the search leaves to the user, got \"" +
+                                          std::string(key) + "\"; try " + option);
+  }
   const auto own = input.backends.find(backend);
   for (const auto& [key, value] : input.session) {
     if (!all.empty() && !all.contains(key))
@@ -142,6 +150,19 @@ Result<std::map<std::string, std::string>> session_of(const PlanInput& input, co
     if (own != input.backends.end() && own->second.options.contains(key)) known[key] = value;
   }
   return known;
+}
+
+std::vector<std::string> unknown_settings(const PlanInput& input) {
+  std::vector<std::string> notes;
+  for (const auto& [name, backend] : input.backends) {
+    const bool wanted = input.wanted_backends.empty() || contains(input.wanted_backends, name);
+    const bool planned = std::ranges::any_of(kRows, [&](const Row& row) { return name == row.backend; });
+    if (!backend.usable || !wanted || !planned) continue;
+    for (const auto& [key, value] : input.session)
+      if (!backend.options.contains(key))
+        notes.push_back(name + " has no session setting " + key + ": its candidates run without it");
+  }
+  return notes;
 }
 
 Recipe original_at_defaults(bool keep_threads) {

@@ -69,8 +69,11 @@ Result<std::vector<Recipe>> plan(const PlanInput& input);
 /// The original of an ONNX file: ONNX Runtime, fp32, all graph optimizations; and the same at the vendor's own
 /// defaults. Session settings apply to the original too, but for the optimization level: it keeps all.
 Recipe original(const std::map<std::string, std::string>& session);
-/// The settings that a backend knows. Kind usage for one that no backend here knows.
+/// The settings that a backend knows. Kind usage for one that no backend here knows, and for what the search itself
+/// sets: threads, contexts and the precision.
 Result<std::map<std::string, std::string>> session_of(const PlanInput& input, const std::string& backend);
+/// Notes on settings that a usable and wanted backend does not have: its candidates run without them.
+std::vector<std::string> unknown_settings(const PlanInput& input);
 /// `keep_threads`: the user named a number of threads; else that too is the vendor's own.
 Recipe original_at_defaults(bool keep_threads);
 

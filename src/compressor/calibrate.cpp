@@ -8,7 +8,7 @@
 namespace speedster::compressor {
 namespace {
 
-constexpr std::size_t kFirstGroup = 16;
+constexpr std::size_t kFirstGroup = 2;
 
 Error cancelled() { return {ErrorKind::kCancelled, "[calibrate] cancelled"}; }
 

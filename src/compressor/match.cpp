@@ -18,4 +18,25 @@ bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& nam
   });
 }
 
+namespace {
+
+void strike_out(const ::onnx::GraphProto& graph, std::vector<std::string>& patterns) {
+  for (const ::onnx::NodeProto& node : graph.node()) {
+    std::erase_if(patterns, [&](const std::string& pattern) { return is_excluded(node, {}, {pattern}); });
+    for (const ::onnx::AttributeProto& attribute : node.attribute()) {
+      if (attribute.has_g()) strike_out(attribute.g(), patterns);
+      for (const ::onnx::GraphProto& inner : attribute.graphs()) strike_out(inner, patterns);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> patterns_without_match(const onnx_model::OnnxModel& model,
+                                                const std::vector<std::string>& patterns) {
+  std::vector<std::string> left = patterns;
+  strike_out(model.proto().graph(), left);
+  return left;
+}
+
 }  // namespace speedster::compressor

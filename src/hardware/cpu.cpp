@@ -45,10 +45,10 @@ std::uint64_t meminfo(std::string_view key) {
 }  // namespace
 
 // "bf16", "asimddp" and their like are ARM's names; its dot products do not saturate either.
-bool Machine::has_vnni() const {
-  return std::ranges::any_of(
-      std::initializer_list<const char*>{"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"},
-      [this](const char* name) { return isa.contains(name); });
+std::string Machine::vnni() const {
+  for (const char* name : {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp"})
+    if (isa.contains(name)) return name;
+  return "";
 }
 bool Machine::has_bf16() const {
   return std::ranges::any_of(std::initializer_list<const char*>{"avx512_bf16", "amx_bf16", "bf16"},

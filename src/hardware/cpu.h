@@ -28,8 +28,10 @@ struct Machine {
   std::uint64_t memory_bytes = 0;
   IsaSet isa;
 
-  /// 8-bit products are summed without saturation (VNNI in either encoding, or AMX).
-  bool has_vnni() const;
+  /// The instruction set that sums 8-bit products without saturation (VNNI in either encoding, AMX), by its name; empty
+  /// where there is none.
+  std::string vnni() const;
+  bool has_vnni() const { return !vnni().empty(); }
   bool has_bf16() const;
   bool has_fp16() const;
 };

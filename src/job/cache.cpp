@@ -82,17 +82,18 @@ struct JobCache::State {
   Result<std::variant<JobResult, FileLock>> claim(const std::string& key, const Deadline& deadline,
                                                   const CancelToken& cancel) {
     using Claim = std::variant<JobResult, FileLock>;
-    {
-      const std::lock_guard guard(mutex);
-      if (const auto failed = failures.find(key); failed != failures.end()) return Claim(failed->second);
-    }
     while (true) {
+      if (std::optional<JobResult> failed = failed_before(key)) return Claim(*std::move(failed));
       SPEEDSTER_ASSIGN(std::optional<FileLock> shared, FileLock::try_take(files.lock(key), FileLock::Mode::kShared));
       if (shared)
         if (std::optional<JobResult> done = pinned(key, std::move(*shared))) return Claim(std::move(*done));
       shared.reset();
       SPEEDSTER_ASSIGN(std::optional<FileLock> own, FileLock::try_take(files.lock(key), FileLock::Mode::kExclusive));
-      if (own && !finished(key)) return Claim(std::move(*own));
+      if (own && !finished(key)) {
+        // Who had it until now tells of a failure before giving it up.
+        if (std::optional<JobResult> failed = failed_before(key)) return Claim(*std::move(failed));
+        return Claim(std::move(*own));
+      }
       own.reset();
       if (cancel.cancelled())
         return Error(ErrorKind::kCancelled, "[cache] expected another search to finish the same job, got cancelled");
@@ -102,6 +103,12 @@ struct JobCache::State {
                      "try a longer time budget");
       std::this_thread::sleep_for(kPoll);
     }
+  }
+
+  std::optional<JobResult> failed_before(const std::string& key) {
+    const std::lock_guard guard(mutex);
+    const auto failed = failures.find(key);
+    return failed == failures.end() ? std::nullopt : std::optional<JobResult>(failed->second);
   }
 
   /// The result of the job if it is there, whole and one that this release reads.
@@ -142,6 +149,12 @@ Result<JobResult> JobCache::run(Supervisor& supervisor, const JobRequest& reques
 
   SPEEDSTER_ASSIGN(const fs::path staging, state.files.begin(key));
   SPEEDSTER_TRY(stage(request, staging, state.files.root()));
+  if (request.inputs_unchanged) {
+    if (auto same = request.inputs_unchanged(); !same.ok()) {
+      state.files.discard(key);
+      return std::move(same).error();
+    }
+  }
   SPEEDSTER_TRY(write_repro(staging, request.limits));
   Command command;
   command.argv = {supervisor.worker().string(), "job", "."};
@@ -183,6 +196,8 @@ Result<JobResult> JobCache::run(Supervisor& supervisor, const JobRequest& reques
 }
 
 std::vector<JobCache::Entry> JobCache::list() const { return state_->files.list(); }
+
+std::uint64_t JobCache::unused_copies_bytes() const { return state_->files.unused_blob_bytes(); }
 
 std::uint64_t JobCache::prune(std::uint64_t bytes) { return state_->files.prune(bytes); }
 

@@ -166,6 +166,16 @@ void CacheFiles::remove_abandoned() const {
   }
 }
 
+std::uint64_t CacheFiles::unused_blob_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const fs::path& path : children(root_ / "blobs")) {
+    std::error_code error;
+    if (fs::hard_link_count(path, error) == 1 && !error)
+      if (const Result<std::uint64_t> size = speedster::file_size(path)) bytes += *size;
+  }
+  return bytes;
+}
+
 std::uint64_t CacheFiles::prune(std::uint64_t bytes) const {
   remove_abandoned();
   std::error_code ignored;
@@ -199,6 +209,7 @@ std::uint64_t CacheFiles::prune(std::uint64_t bytes) const {
       it = blobs.erase(it);
     }
   };
+  if (total > bytes) drop_unused_blobs();
   for (const Candidate& candidate : candidates) {
     if (total - freed <= bytes) break;
     const auto held = FileLock::try_take(lock(candidate.key), FileLock::Mode::kExclusive);

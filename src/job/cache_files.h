@@ -4,8 +4,8 @@
 ///   ROOT/blobs/     copies of users' files by digest, linked into the jobs that use them
 ///   ROOT/locks/     one file a key
 #pragma once
+#include "base/lock.h"
 #include "job/job.h"
-#include "job/lock.h"
 
 namespace speedster::job {
 
@@ -31,6 +31,8 @@ class CacheFiles {
   Result<fs::path> keep_failed(const std::string& key) const;
 
   std::vector<JobCache::Entry> list() const;
+  /// Of copies of users' files that no job is linked to any more.
+  std::uint64_t unused_blob_bytes() const;
   std::uint64_t prune(std::uint64_t bytes) const;
 
  private:

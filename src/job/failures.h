@@ -19,6 +19,7 @@ struct ServeFailure {
   std::vector<Json> requests;  ///< "load", then the one that failed
   Error error;
   Limits limits;
+  std::optional<std::size_t> sample;  ///< at which a request of several failed, where known
   std::optional<VendorRepro> vendor;  ///< `model` relative to the package
   fs::path inputs;                    ///< npz with the inputs of the failed call, for the vendor's script; empty = none
 };

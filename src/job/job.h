@@ -25,7 +25,9 @@ struct JobRequest {
   std::set<std::string> owned;  ///< inputs that Speedster wrote and never changes: linked, not copied
   Json options = Json::object();
   std::string fingerprint;  ///< empty where the result does not depend on the machine
-  Limits limits;            ///< not part of the key
+  /// Called once the inputs were copied: an error ends it there, before anything is made of them.
+  std::function<Result<void>()> inputs_unchanged;
+  Limits limits;  ///< not part of the key
 };
 
 struct JobResult {
@@ -63,6 +65,8 @@ class JobCache {
   };
   /// Most recently used first.
   std::vector<Entry> list() const;
+  /// Copies of users' files that no entry uses any more; pruning removes them an hour after they were made.
+  std::uint64_t unused_copies_bytes() const;
   /// Removes least recently used entries, and what interrupted jobs left, until at most `bytes` are used. What others
   /// use right now stays. Returns bytes freed.
   std::uint64_t prune(std::uint64_t bytes);

@@ -165,11 +165,15 @@ Result<std::shared_ptr<Record>> Link::spawn(Json body, const Limits& limits, Uni
   }
   const bool answered = record->wait_for(Deadline::in(kStartSeconds), CancelToken(),
                                          [&] { return record->pid != 0 || record->failure || record->ended; });
-  const std::lock_guard lock(record->mutex);
-  if (record->failure) return *record->failure;
-  if (!answered || record->pid == 0)
-    return Error(ErrorKind::kCrashed, "[job] expected the watchdog to start a child, got no answer");
-  return record;
+  {
+    const std::lock_guard lock(record->mutex);
+    if (record->failure) return *record->failure;
+    if (answered && record->pid != 0) return record;
+  }
+  // It may start yet: then it finds this behind what told it to.
+  take(record->id);
+  (void)send({{"op", "kill"}, {"id", record->id}, {"reason", "kill"}}, {});
+  return Error(ErrorKind::kCrashed, "[job] expected the watchdog to start a child, got no answer");
 }
 
 std::shared_ptr<Record> Link::find(int id) const {

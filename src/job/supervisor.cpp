@@ -53,15 +53,17 @@ struct Supervisor::State {
   Log log;
   std::mutex mutex;
   std::shared_ptr<Link> link;
-  std::filesystem::path scratch;
+  std::vector<std::filesystem::path> scratch;
 
-  Json remove_request() const { return {{"op", "remove at end"}, {"folder", scratch.string()}}; }
+  static Json remove_request(const std::filesystem::path& folder) {
+    return {{"op", "remove at end"}, {"folder", folder.string()}};
+  }
 
   Result<std::shared_ptr<Link>> current() {
     const std::lock_guard lock(mutex);
     if (link == nullptr || !link->alive()) {
       SPEEDSTER_ASSIGN(link, Link::start(worker, log));
-      if (!scratch.empty()) SPEEDSTER_TRY(link->send(remove_request()));
+      for (const std::filesystem::path& folder : scratch) SPEEDSTER_TRY(link->send(remove_request(folder)));
     }
     return link;
   }
@@ -74,8 +76,8 @@ const std::filesystem::path& Supervisor::worker() const { return state_->worker;
 Result<void> Supervisor::remove_at_end(const std::filesystem::path& folder) {
   SPEEDSTER_ASSIGN(const std::shared_ptr<Link> link, state_->current());
   const std::lock_guard lock(state_->mutex);
-  state_->scratch = std::filesystem::absolute(folder);
-  return link->send(state_->remove_request());
+  state_->scratch.push_back(std::filesystem::absolute(folder));
+  return link->send(State::remove_request(state_->scratch.back()));
 }
 
 int Supervisor::watchdog_pid() const {

@@ -97,7 +97,7 @@ class Supervisor {
   /// Ends every child with its descendants, and the watchdog.
   ~Supervisor();
   Result<Child> spawn(const Command& command);
-  /// The folder is removed with all that is in it when this process ends, even if it is killed.
+  /// The folder, if it is still there, is removed with all that is in it when this process ends, even if it is killed.
   Result<void> remove_at_end(const std::filesystem::path& folder);
   int watchdog_pid() const;
   const std::filesystem::path& worker() const;

@@ -95,7 +95,7 @@ int Watchdog::run() {
   }
   end_everything();
   std::error_code ignored;
-  if (scratch_.is_absolute()) fs::remove_all(scratch_, ignored);
+  for (const fs::path& folder : scratch_) fs::remove_all(folder, ignored);
   return 0;
 }
 
@@ -117,7 +117,8 @@ void Watchdog::receive() {
   const std::string operation = datagram.body.value("op", "");
   if (operation == "spawn") return spawn(datagram.body, std::move(datagram.descriptors));
   if (operation == "remove at end") {
-    scratch_ = datagram.body.value("folder", "");
+    if (fs::path folder = datagram.body.value("folder", ""); folder.is_absolute())
+      scratch_.push_back(std::move(folder));
     return;
   }
   Member* member = find(datagram.body);

@@ -66,7 +66,7 @@ class Watchdog {
   UniqueFd socket_, signals_, parent_handle_;
   pid_t parent_, self_;
   std::string token_, executable_;
-  std::filesystem::path scratch_;  ///< removed at the end, empty = none
+  std::vector<std::filesystem::path> scratch_;  ///< removed at the end
   std::vector<int> processors_;
   Members members_;
   std::deque<Json> outbox_;

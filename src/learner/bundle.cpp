@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "base/folder_output.h"
 #include "base/text.h"
 #include "learner/closure.h"
 #include "learner/example_inputs.h"
@@ -90,47 +91,30 @@ class Bundler {
     SPEEDSTER_TRY(copy_files());
     SPEEDSTER_TRY(add_compiled_in());
     SPEEDSTER_TRY(write_file(root() / "README.txt", readme()));
-    SPEEDSTER_TRY(
-        write_file(root() / kSbom, to_text(spdx_document(target_.filename().string(), report_.parts), 2) + "\n"));
+    SPEEDSTER_TRY(write_file(root() / kSbom,
+                             to_text(spdx_document(folder_->target().filename().string(), report_.parts), 2) + "\n"));
     SPEEDSTER_TRY(go_on(options_.cancel, kWho));
     SPEEDSTER_TRY(try_it());
     SPEEDSTER_TRY(go_on(options_.cancel, kWho));
     report_.bytes = directory_size(root());
-    SPEEDSTER_TRY(sync_tree(root()));
-    SPEEDSTER_TRY(check_target());
-    SPEEDSTER_TRY(replace_directory(root(), target_));
-    SPEEDSTER_TRY(sync_directory(target_.parent_path()));
-    report_.directory = target_;
+    SPEEDSTER_TRY(folder_->commit());
+    report_.directory = folder_->target();
     return std::move(report_);
   }
 
  private:
-  fs::path root() const { return staging_->path() / "bundle"; }
-
-  Result<void> check_target() const {
-    std::error_code error;
-    const auto type = fs::symlink_status(target_, error).type();
-    if (type == fs::file_type::not_found) return {};
-    if (type == fs::file_type::directory && (fs::is_empty(target_, error) || is_bundle(target_))) return {};
-    return expected(ErrorKind::kUsage, "a bundle and nothing else, or nothing, at " + target_.string() +
-                                           ", got other files, which are kept; try another name");
-  }
+  const fs::path& root() const { return folder_->path(); }
 
   Result<void> open() {
-    target_ = fs::absolute(target_).lexically_normal();
-    if (!target_.has_filename()) target_ = target_.parent_path();
-    SPEEDSTER_TRY(check_target());
+    SPEEDSTER_ASSIGN(folder_, FolderOutput::create(target_, {kWho, "a bundle", is_bundle}));
     SPEEDSTER_ASSIGN(read_, package::read_manifest(package_));
     SPEEDSTER_TRY(package::check_all(package_, read_.manifest));
     std::error_code error;
     package_ = fs::canonical(package_, error);
     if (error) return errno_error(error.value(), "bundle", "a package", package_);
     SPEEDSTER_ASSIGN(program_, find_program());
-    SPEEDSTER_TRY(make_directories(target_.parent_path()));
-    SPEEDSTER_ASSIGN(TempDir made, TempDir::create("." + target_.filename().string() + ".", target_.parent_path()));
-    staging_.emplace(std::move(made));
     report_.package = package_.filename().string();
-    return make_directories(root());
+    return {};
   }
 
   /// Loads and runs each variant that can be, so that what its vendor opens late is open when we look.
@@ -330,8 +314,8 @@ class Bundler {
 
   /// Runs the bundle as its user would on another machine. Only the cache folder is given, to leave no trace here.
   Result<void> try_it() {
-    const fs::path scratch = staging_->path() / "try";
-    SPEEDSTER_TRY(make_directories(scratch));
+    SPEEDSTER_ASSIGN(const TempDir temporary, TempDir::create("speedster-bundle-"));
+    const fs::path& scratch = temporary.path();
     Program program{{(root() / "bin/run").string(), (root() / report_.package).string()},
                     {"SPEEDSTER_CACHE_DIR=" + (scratch / "cache").string()},
                     scratch / "output.txt",
@@ -362,7 +346,7 @@ class Bundler {
   fs::path package_, target_, program_;
   const BundleOptions& options_;
   package::LoadedManifest read_;
-  std::optional<TempDir> staging_;
+  std::optional<FolderOutput> folder_;
   std::vector<std::shared_ptr<const Learner>> learners_;
   std::vector<NamedTensor> inputs_;
   std::vector<UsedBackend> used_;

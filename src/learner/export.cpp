@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/files.h"
+#include "base/folder_output.h"
 #include "learner/export_script.h"
 #include "learner/target.h"
 #include "learner/vendor_session.h"
@@ -23,15 +23,10 @@ constexpr const char* kSamples = "samples.safetensors";
 
 Error expected(ErrorKind kind, const std::string& rest) { return {kind, "[export] expected " + rest}; }
 
-Result<void> check_target(const fs::path& target) {
+bool is_export(const fs::path& folder) {
   std::error_code error;
-  const auto type = fs::symlink_status(target, error).type();
-  if (type == fs::file_type::not_found) return {};
-  const bool ours = fs::exists(target / kScript, error) && fs::exists(target / "optimized" / kSession, error) &&
-                    holds_only(target, {kScript, kSignature, kRequirements, kSamples, "optimized", kOriginal});
-  if (type == fs::file_type::directory && (fs::is_empty(target, error) || ours)) return {};
-  return expected(ErrorKind::kUsage, "an export and nothing else, or nothing, at " + target.string() +
-                                         ", got other files, which are kept; try another name");
+  return fs::exists(folder / kScript, error) && fs::exists(folder / "optimized" / kSession, error) &&
+         holds_only(folder, {kScript, kSignature, kRequirements, kSamples, "optimized", kOriginal});
 }
 
 const package::Variant* find(const package::EntryPoint& entry, std::string_view name) {
@@ -91,9 +86,7 @@ Result<void> write_model(const fs::path& package, const package::EntryPoint& ent
 }  // namespace
 
 Result<ExportReport> export_package(const fs::path& package, const fs::path& directory, const ExportOptions& options) {
-  fs::path target = fs::absolute(directory).lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();
-  SPEEDSTER_TRY(check_target(target));
+  SPEEDSTER_ASSIGN(FolderOutput folder, FolderOutput::create(directory, {kWho, "an export", is_export}));
   SPEEDSTER_ASSIGN(const package::LoadedManifest read, package::read_manifest(package));
   SPEEDSTER_TRY(package::check_all(package, read.manifest));
   const auto found = read.manifest.entries.find(options.entry);
@@ -106,12 +99,10 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   const package::Variant* original = winner->name == kOriginal ? nullptr : find(entry, kOriginal);
   if (original != nullptr && !vendor_session(*original)) original = nullptr;
 
-  SPEEDSTER_TRY(make_directories(target.parent_path()));
-  SPEEDSTER_ASSIGN(const TempDir staging,
-                   TempDir::create("." + target.filename().string() + ".", target.parent_path()));
-  const fs::path root = staging.path() / "export";
-  ExportReport report{
-      target, winner->name, winner->backend, original == nullptr ? "" : original->name, {requirement(*winner)}, {}};
+  const fs::path& root = folder.path();
+  ExportReport report{folder.target(),        winner->name,
+                      winner->backend,        original == nullptr ? "" : original->name,
+                      {requirement(*winner)}, {}};
   SPEEDSTER_TRY(write_model(package, entry, *winner, options.cancel, root / "optimized", report));
   if (original != nullptr) {
     SPEEDSTER_TRY(write_model(package, entry, *original, options.cancel, root / kOriginal, report));
@@ -134,11 +125,8 @@ Result<ExportReport> export_package(const fs::path& package, const fs::path& dir
   }
   std::error_code ignored;
   fs::permissions(root / kScript, fs::perms(0755), ignored);
-  SPEEDSTER_TRY(sync_tree(root));
   SPEEDSTER_TRY(go_on(options.cancel, kWho));
-  SPEEDSTER_TRY(check_target(target));
-  SPEEDSTER_TRY(replace_directory(root, target));
-  SPEEDSTER_TRY(sync_directory(target.parent_path()));
+  SPEEDSTER_TRY(folder.commit());
   std::sort(report.files.begin(), report.files.end());
   return report;
 }

@@ -265,17 +265,31 @@ class Race {
   /// Positions relative to the first heat's leader; `known` is the carried leader's.
   void place(const std::vector<std::size_t>& heat, double known) {
     const bool carried = known != kNever;
-    const std::vector<double> reference = carried ? contenders_[heat.front()].logs : leader_logs(heat);
-    const double offset = carried ? known : 0;
+    std::vector<double> reference = carried ? contenders_[heat.front()].logs : leader_logs(heat);
+    double offset = carried ? known : 0;
+    if (carried && reference.empty() && original_position_ != kNever) {  // it failed before it was timed
+      reference = original_logs();
+      offset = original_position_;
+    }
+    if (!carried && !reference.empty() && !original_logs().empty())
+      original_position_ = paired(original_logs(), reference, {}).mean;
     for (const std::size_t i : heat) {
       Contender& contender = contenders_[i];
-      if (!contender.live || contender.logs.empty() || reference.empty()) continue;
-      contender.position = offset + paired(contender.logs, reference, {}).mean;
+      if (!contender.live || contender.logs.empty()) continue;
+      if (!reference.empty())
+        contender.position = offset + paired(contender.logs, reference, {}).mean;
+      else if (carried)  // nothing ran in both heats: what the leader took earlier has to do
+        contender.position = known + mean(contender.logs) - std::log(median(contenders_[heat.front()].seconds));
     }
   }
 
   void keep_leader(std::vector<std::size_t>& heat) {
-    std::erase_if(heat, [this](std::size_t i) { return !contenders_[i].live || contenders_[i].position == kNever; });
+    std::erase_if(heat, [this](std::size_t i) {
+      Contender& contender = contenders_[i];
+      if (contender.live && contender.position != kNever) return false;
+      contender.seat.runner.reset();  // nothing is known of it, and others need its room
+      return true;
+    });
     const auto leader = std::ranges::min_element(heat, {}, [this](std::size_t i) { return contenders_[i].position; });
     if (leader == heat.end()) return;
     const std::size_t kept = *leader;
@@ -327,6 +341,7 @@ class Race {
   std::vector<Contender> contenders_;
   std::vector<double> self_differences_;
   Variance block_variance_;
+  double original_position_ = kNever;  // behind the first heat's leader
   double round_seconds_ = 0;
   RaceResult result_;
 };

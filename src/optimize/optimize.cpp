@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "job/job.h"
 #include "onnx/model.h"
+#include "optimize/keys.h"
 #include "optimize/save.h"
 #include "package/writer.h"
 #include "search/search.h"
@@ -18,6 +19,9 @@ namespace {
 
 constexpr const char* kWho = "optimize";
 constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U, kStoreBytes = std::uint64_t{10} << 30U;
+// What a package holds beside payloads, and what a slow disk writes in a second.
+constexpr std::uint64_t kLittleFiles = std::uint64_t{16} << 20U;
+constexpr double kWrittenPerSecond = 150e6;
 
 /// Turns the caller's flag into the token that all stages look at.
 class CancelWatch {
@@ -52,6 +56,9 @@ Result<void> validate(const OptimizeRequest& request) {
                  std::to_string(*request.metric_confidence));
   if (request.time_budget_seconds && !(*request.time_budget_seconds > 0))
     return usage("[optimize] expected a --time-budget above 0, got " + std::to_string(*request.time_budget_seconds));
+  if (!(request.candidate_timeout_seconds > 0))
+    return usage("[optimize] expected a --candidate-timeout above 0, got " +
+                 std::to_string(request.candidate_timeout_seconds));
   if (request.threads < 0)
     return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
   if (request.concurrency < 1)
@@ -63,7 +70,8 @@ Result<void> validate(const OptimizeRequest& request) {
 Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, const Signature& signature) {
   samples::SampleOptions options;
   if (request.data.empty())
-    return Error(ErrorKind::kUsage, "[samples] expected --data, got none; " + samples::how_to_write(signature));
+    return Error(ErrorKind::kUsage, "[samples] expected --data, got none; try --data FILE with a file as below\n" +
+                                        samples::how_to_write(signature));
   if (request.data == "random" || request.data.starts_with("random:")) {
     options.random = true;
     options.seed = request.seed;
@@ -83,75 +91,14 @@ Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, co
   return options;
 }
 
-/// What tells a file from its next version without reading it: size, where it is a regular file, and time stamp.
-void add_stamp(Sha256& digest, const fs::path& path) {
-  std::error_code error;
-  if (fs::is_regular_file(path, error)) digest.field(std::to_string(fs::file_size(path, error)));
-  digest.field(std::to_string(fs::last_write_time(path, error).time_since_epoch().count()));
-}
-
-/// Names a set of samples without reading them: path, size and time stamp of the data, and what was said about them.
-Result<std::string> store_key(const samples::SampleOptions& options, const Signature& signature) {
-  Sha256 digest;
-  auto add_file = [&](const fs::path& path) {
-    std::error_code error;
-    digest.field(fs::absolute(path, error).string());
-    add_stamp(digest, path);
-  };
-  if (options.random)
-    digest.field("random").field(std::to_string(options.seed)).field(std::to_string(options.random_count));
-  else {
-    add_file(options.data);
-    std::error_code error;
-    if (fs::is_directory(options.data, error)) {
-      std::vector<fs::path> files;
-      for (fs::directory_iterator it(options.data, error), end; !error && it != end; it.increment(error))
-        files.push_back(it->path());
-      std::sort(files.begin(), files.end());
-      for (const fs::path& file : files) add_file(file);
-    }
-  }
-  if (!options.labels.empty()) add_file(options.labels);
-  for (const auto& [name, range] : options.ranges) digest.field(name).field(to_text(Json{range.first, range.second}));
-  for (const auto& [name, shape] : options.shapes) digest.field(name).field(to_string(shape));
-  digest.field(to_text(to_json(signature))).field(SPEEDSTER_VERSION_STRING);
-  return digest.hex();
-}
-
-/// Keeps the stores of the cache within their bound: the least recently used go, and what interrupted searches left.
-void bound_stores(const fs::path& root) {
-  using std::chrono::hours;
-  std::vector<std::pair<fs::file_time_type, fs::path>> old;
-  std::uint64_t total = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    const auto used = fs::last_write_time(it->path(), ignored);
-    const bool unfinished = it->path().filename().string().find('-') != std::string::npos;
-    if (unfinished && used + hours(24) < fs::file_time_type::clock::now()) {
-      (void)samples::remove_store(it->path());
-      continue;
-    }
-    total += directory_size(it->path());
-    old.emplace_back(used, it->path());
-  }
-  std::sort(old.begin(), old.end());
-  for (const auto& [used, path] : old) {
-    if (total <= kStoreBytes) return;
-    const std::uint64_t bytes = directory_size(path);
-    const auto removed = samples::remove_store(path);
-    if (removed.ok() && *removed) total -= std::min(total, bytes);
-  }
-}
-
 /// The store of these samples, built once and kept in the cache; without a cache in the scratch folder.
 Result<samples::SampleStore> open_store(const samples::SampleOptions& options, const Signature& signature,
                                         bool use_cache, const fs::path& work, fs::path& directory) {
-  SPEEDSTER_ASSIGN(const std::string key, store_key(options, signature));
+  const std::string key = store_key(options, signature);
   const fs::path root = use_cache ? cache_directory() / "samples" : work;
   directory = root / key;
   std::error_code error;
-  if (use_cache) bound_stores(root);
+  if (use_cache) samples::bound_stores(root, kStoreBytes);
   if (fs::exists(directory, error)) {
     auto store = samples::SampleStore::open(directory);
     if (store.ok()) {
@@ -160,58 +107,13 @@ Result<samples::SampleStore> open_store(const samples::SampleOptions& options, c
     }
     SPEEDSTER_TRY(samples::remove_store(directory));
   }
-  SPEEDSTER_ASSIGN(TempDir building, TempDir::create("building-", root));
-  SPEEDSTER_TRY(samples::build_store(options, signature, building.path()));
-  fs::rename(building.path(), directory, error);
-  if (!error)
-    building.release();
-  else if (!fs::exists(directory))
-    return errno_error(error.value(), "samples", "a folder for the samples", directory);
-  return samples::SampleStore::open(directory);
-}
-
-/// A file by its content where it is small, else by size and time stamp; what is no file adds nothing.
-void add_content(Sha256& digest, const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return;
-  const auto content = read_file(path, std::uint64_t{4} << 20U);
-  if (content.ok())
-    digest.field(*content);
-  else
-    add_stamp(digest, path);
-}
-
-/// Everything that decides what the search would find out; the budget is not part of it.
-std::string search_key(const search::Session& session) {
-  const OptimizeRequest& request = *session.request;
-  Sha256 digest;
-  digest.field(SPEEDSTER_VERSION_STRING)
-      .field(session.model_digest)
-      .field(session.store.digest())
-      .field(session.fingerprint);
-  digest.field(request.metric).field(join(request.metric_command, "\n")).field(request.output_name);
-  digest.field(std::to_string(request.metric_confidence.value_or(0)));
-  // The metric's own script and the vendors that the user chose: editing them asks another question.
-  for (const std::string& word : request.metric_command) add_content(digest, word);
-  if (!request.candidates.empty()) add_content(digest, request.candidates);
-  for (const char* vendor : {"ONNXRUNTIME", "OPENVINO"}) {
-    const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
-    if (!library.empty()) digest.field(library), add_content(digest, library);
-  }
-  digest.field(std::to_string(session.threads))
-      .field(std::to_string(request.concurrency))
-      .field(std::to_string(request.seed));
-  digest.field(to_text(to_json(session.signature)));
-  for (const auto& [key, value] : request.session) digest.field(key).field(value);
-  for (const toolchain::Row& row : toolchain::list())
-    if (row.installed) digest.field(row.name).field(row.environment.lock_digest);
-  return digest.hex();
+  return samples::build_store(options, signature, directory);
 }
 
 Result<void> refuse_non_finite(const samples::SampleStore& store, const Signature& signature) {
   if (store.non_finite().empty()) return {};
   return Error(ErrorKind::kBadInput, "[samples] expected finite numbers, got NaN or infinity in " + store.non_finite() +
-                                         "; try numpy.isfinite on the data; " + samples::how_to_write(signature));
+                                         "; try numpy.isfinite on the data\n" + samples::how_to_write(signature));
 }
 
 /// An error about samples shows what would be right, if it does not already.
@@ -220,7 +122,8 @@ Error with_how_to_write(Error error, const Signature& signature) {
   const std::string said = error.full_message();
   if (!about_samples || said.find("import numpy") != std::string::npos) return error;
   return {error.kind(),
-          (said.starts_with("[samples]") ? said : "[samples] expected samples that can be read: " + said) + "; " +
+          (said.starts_with("[samples]") ? said : "[samples] expected samples that can be read: " + said) +
+              (said.find("; try ") == std::string::npos ? "; try a file as below\n" : "\n") +
               samples::how_to_write(signature)};
 }
 
@@ -234,6 +137,7 @@ class Optimization {
     if (!request_.output.empty()) SPEEDSTER_TRY(package::PackageWriter::create(request_.output));
     begin();
     SPEEDSTER_TRY(open_model());
+    SPEEDSTER_TRY(open_scratch());
     SPEEDSTER_TRY(open_samples());
     SPEEDSTER_TRY(open_metric());
     SPEEDSTER_TRY(open_workshop());
@@ -257,9 +161,14 @@ class Optimization {
     SPEEDSTER_ASSIGN(onnx_model::OnnxModel model, onnx_model::OnnxModel::read(request_.model));
     std::error_code error;
     session_.model = fs::absolute(request_.model, error);
-    SPEEDSTER_ASSIGN(session_.model_digest, model.digest());
     SPEEDSTER_ASSIGN(session_.model_companions, model.external_files());
+    SPEEDSTER_TRY(session_.remember_model());
+    SPEEDSTER_ASSIGN(session_.model_digest, model.digest());
     SPEEDSTER_ASSIGN(session_.signature, model.signature());
+    const auto operators = model.operators();
+    for (const char* op : {"Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Scan", "Unique"})
+      session_.data_dependent_shapes = session_.data_dependent_shapes || operators.contains(op);
+    SPEEDSTER_TRY(check_room());
     if (!request_.output_name.empty() && session_.signature.output(request_.output_name) == nullptr) {
       std::vector<std::string> names;
       for (const TensorSpec& output : session_.signature.outputs) names.push_back(output.name);
@@ -269,10 +178,17 @@ class Optimization {
     return {};
   }
 
-  Result<void> open_samples() {
-    session_.enter("samples");
+  /// What is written there goes with this process, however that ends.
+  Result<void> open_scratch() {
     SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-"));
     session_.work = work_->path();
+    SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
+    SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
+    return session_.supervisor->remove_at_end(session_.work);
+  }
+
+  Result<void> open_samples() {
+    session_.enter("samples");
     SPEEDSTER_ASSIGN(samples::SampleOptions options, sample_options(request_, session_.signature));
     options.cancel = session_.cancel;
     options.deadline = session_.total;
@@ -289,10 +205,26 @@ class Optimization {
     return {};
   }
 
+  /// The package needs the original and, as large at most, the winner. Both also take time to be written.
+  Result<void> check_room() {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    const auto add = [&](const fs::path& file) {
+      if (const auto size = fs::file_size(file, error); !error) bytes += size;
+    };
+    add(session_.model);
+    for (const fs::path& file : session_.model_companions) add(file);
+    session_.held_back = 2 * static_cast<double>(bytes) / kWrittenPerSecond;
+    if (request_.output.empty()) return {};
+    SPEEDSTER_TRY(package::PackageWriter::create(request_.output, bytes + kLittleFiles));
+    return {};
+  }
+
   Result<void> open_metric() {
     SPEEDSTER_ASSIGN(session_.metric, accuracy::make_metric(request_.metric.empty() ? "cosine" : request_.metric));
     if (session_.metric->needs_labels() && !session_.store.labelled())
-      return Error(ErrorKind::kUsage, "[accuracy] expected --labels for the metric " + request_.metric + ", got none");
+      return Error(ErrorKind::kUsage,
+                   "[accuracy] expected --labels for the metric " + request_.metric + ", got none; try --labels FILE");
     session_.budget.drop = request_.metric_drop;
     session_.budget.confidence = request_.metric_confidence;
     return {};
@@ -306,9 +238,6 @@ class Optimization {
         std::clamp(session_.machine.usable_cores / 2, 1, 4);  // what is checked meanwhile needs the other half
     session_.limits.memory_bytes =
         request_.memory_limit_bytes > 0 ? request_.memory_limit_bytes : hardware::available_memory() / 5 * 4;
-    SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
-    SPEEDSTER_ASSIGN(session_.supervisor, job::Supervisor::start(worker, session_.log));
-    SPEEDSTER_TRY(session_.supervisor->remove_at_end(session_.work));
     const fs::path root = request_.use_cache ? cache_directory() : session_.work;
     SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(root / "jobs", kCacheBytes));
     session_.cache = std::make_unique<job::JobCache>(std::move(cache));
@@ -325,7 +254,12 @@ class Optimization {
     // Cancelled with nothing confirmed: there is nothing to package, and what was found out is in the journal.
     const bool nothing = outcome.report.outcome == "cancelled" && !outcome.report.winner;
     if (!request_.output.empty() && !nothing) {
-      SPEEDSTER_TRY(saving::save(session_, outcome));
+      if (auto saved = saving::save(session_, outcome); !saved.ok()) {
+        if (!request_.use_cache || saved.error().kind() == ErrorKind::kInternal) return std::move(saved).error();
+        return Error(saved.error().kind(), saved.error().full_message() +
+                                               "; what was found out is in the cache: the same command with another "
+                                               "-o takes seconds");
+      }
     }
     session_.end_stage();
     outcome.report.stages = session_.stages;

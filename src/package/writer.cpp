@@ -12,36 +12,6 @@
 namespace speedster::package {
 namespace {
 
-/// An absolute path without a trailing slash.
-Result<fs::path> normal_target(const fs::path& target) {
-  std::error_code error;
-  fs::path path = fs::absolute(target, error).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();
-  if (error || target.empty() || !path.has_filename())
-    return Error(ErrorKind::kUsage, "[package] expected the path of a folder to write, got \"" + target.string() +
-                                        "\"; try -o NAME.speedster");
-  return path;
-}
-
-/// Whether something at `target` may be replaced: nothing, an empty folder or a package.
-Result<void> check_replaceable(const fs::path& target) {
-  std::error_code error;
-  const fs::file_status status = fs::symlink_status(target, error);
-  if (status.type() == fs::file_type::not_found) return {};
-  if (status.type() == fs::file_type::directory && (is_package(target) || fs::is_empty(target, error))) return {};
-  return Error(ErrorKind::kUsage, "[package] expected a package or nothing at " + target.string() +
-                                      ", got something else, which is kept; try another name");
-}
-
-/// mkdtemp makes folders private; a package gets the mode that any new folder would get.
-void open_up(const fs::path& folder) {
-  const fs::path probe = folder / "mode";
-  struct stat status{};
-  if (::mkdir(probe.c_str(), 0777) == 0 && ::stat(probe.c_str(), &status) == 0)
-    ::chmod(folder.c_str(), status.st_mode & 0777U);
-  ::rmdir(probe.c_str());
-}
-
 /// A new file that is digested as it is written, and synced at the end.
 class DigestedFile {
  public:
@@ -72,21 +42,14 @@ class DigestedFile {
 
 }  // namespace
 
-PackageWriter::PackageWriter(TempDir staging, fs::path target)
-    : staging_(std::move(staging)), target_(std::move(target)) {}
-
 Result<PackageWriter> PackageWriter::create(const fs::path& target, std::uint64_t expected_bytes) {
-  SPEEDSTER_ASSIGN(fs::path path, normal_target(target));
-  SPEEDSTER_TRY(check_replaceable(path));
-  SPEEDSTER_TRY(make_directories(path.parent_path()));
-  SPEEDSTER_ASSIGN(const std::uint64_t free, free_space(path.parent_path()));
+  SPEEDSTER_ASSIGN(FolderOutput folder, FolderOutput::create(target, {"package", "a package", is_package}));
+  SPEEDSTER_ASSIGN(const std::uint64_t free, free_space(folder.path()));
   if (free < expected_bytes)
     return Error(ErrorKind::kNoSpace, "[package] expected " + std::to_string(expected_bytes) + " free bytes for " +
-                                          path.string() + ", got " + std::to_string(free) +
+                                          folder.target().string() + ", got " + std::to_string(free) +
                                           "; try to free space or another folder");
-  SPEEDSTER_ASSIGN(TempDir staging, TempDir::create("." + path.filename().string() + ".", path.parent_path()));
-  open_up(staging.path());
-  return PackageWriter(std::move(staging), std::move(path));
+  return PackageWriter(std::move(folder));
 }
 
 Result<void> PackageWriter::add_file(const fs::path& from, const std::string& as) {
@@ -116,7 +79,7 @@ Result<fs::path> PackageWriter::place(const std::string& as) const {
     return Error(ErrorKind::kUsage, "[package] expected a relative path inside the package, got \"" + as + "\"");
   if (files_.contains(as))
     return Error(ErrorKind::kUsage, "[package] expected each file once, got \"" + as + "\" twice");
-  return inside(staging_.path(), as, "package");
+  return inside(staging(), as, "package");
 }
 
 Result<std::string> PackageWriter::commit(Manifest manifest) {
@@ -127,14 +90,10 @@ Result<std::string> PackageWriter::commit(Manifest manifest) {
     return std::move(readable).error().wrap_as(ErrorKind::kInternal,
                                                "[package] expected a manifest that can be read back");
   const std::string text = to_text(json, 2) + "\n";
-  SPEEDSTER_ASSIGN(DigestedFile file, DigestedFile::create(staging_.path() / kManifestFile));
+  SPEEDSTER_ASSIGN(DigestedFile file, DigestedFile::create(staging() / kManifestFile));
   SPEEDSTER_TRY(file.append(std::as_bytes(std::span(text.data(), text.size()))));
   SPEEDSTER_ASSIGN(const FileRecord record, file.finish());
-  SPEEDSTER_TRY(sync_tree(staging_.path()));
-  SPEEDSTER_TRY(check_replaceable(target_));
-  SPEEDSTER_TRY(replace_directory(staging_.path(), target_));
-  staging_.release();
-  SPEEDSTER_TRY(sync_directory(target_.parent_path()));
+  SPEEDSTER_TRY(folder_.commit());
   return record.sha256;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <filesystem>
 
-#include "base/files.h"
+#include "base/folder_output.h"
 #include "package/manifest.h"
 
 namespace speedster::package {
@@ -18,16 +18,15 @@ class PackageWriter {
   Result<void> add_file(const std::filesystem::path& from, const std::string& as);
   Result<void> add_text(std::string_view content, const std::string& as);
   /// The folder being filled.
-  const std::filesystem::path& staging() const { return staging_.path(); }
+  const std::filesystem::path& staging() const { return folder_.path(); }
   /// Fills manifest.files, writes the manifest, syncs, moves everything to the target. Returns the manifest's digest.
   Result<std::string> commit(Manifest manifest);
 
  private:
-  PackageWriter(TempDir staging, std::filesystem::path target);
+  explicit PackageWriter(FolderOutput folder) : folder_(std::move(folder)) {}
   /// Where `as` goes, if it is a free place inside.
   Result<std::filesystem::path> place(const std::string& as) const;
-  TempDir staging_;
-  std::filesystem::path target_;
+  FolderOutput folder_;
   std::map<std::string, FileRecord> files_;
 };
 

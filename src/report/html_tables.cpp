@@ -90,6 +90,7 @@ std::string candidate_details(const CandidateRow& row) {
   line("time to prepare", or_nothing(row.prepare_seconds, plain_seconds));
   line("peak memory", format_bytes(row.peak_memory_bytes));
   if (row.drop) line("relative L2", format_number(row.relative_l2));
+  if (row.psnr && std::isfinite(*row.psnr)) line("PSNR", fmt::format("{:.1f} dB", *row.psnr));
   line("drop", row.drop_note);
   if (row.drop && !row.drop_independent) line("samples", "not independent of the calibration");
   line("to reproduce", row.job_directory.empty() ? "" : row.job_directory + "/repro.sh");

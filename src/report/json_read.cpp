@@ -153,6 +153,7 @@ void read_row(Fields fields, CandidateRow& row) {
   fields.flag("drop_independent", row.drop_independent);
   fields.text("drop_note", row.drop_note);
   fields.number("relative_l2", row.relative_l2);
+  fields.number("psnr", row.psnr);
   fields.text("job_directory", row.job_directory);
   fields.flag("on_front", row.on_front);
 }

@@ -60,6 +60,7 @@ Json row_json(const CandidateRow& row) {
           {"drop_independent", row.drop_independent},
           {"drop_note", row.drop_note},
           {"relative_l2", json_from_number(row.relative_l2)},
+          {"psnr", row.psnr ? json_from_number(*row.psnr) : Json(nullptr)},
           {"job_directory", row.job_directory},
           {"on_front", row.on_front}};
 }

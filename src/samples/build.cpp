@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "samples/arrays.h"
 #include "samples/labels.h"
 #include "samples/layout.h"
@@ -171,6 +172,7 @@ Result<SampleStore> build_store(const SampleOptions& options, const Signature& s
   SPEEDSTER_ASSIGN(const Plan plan, options.random ? plan_random(options, signature) : plan_files(options, signature));
   // Made beside its place and moved there whole: a store that opens is complete.
   SPEEDSTER_ASSIGN(TempDir temporary, TempDir::create(".samples-", fs::absolute(directory).parent_path()));
+  const auto lock = FileLock::try_take(temporary.path() / kLockFile, FileLock::Mode::kShared);  // where there are any
   Builder builder(options, plan, temporary.path());
   SPEEDSTER_TRY(builder.check_space());
   for (std::size_t k = 0; k < plan.inputs.size(); ++k) SPEEDSTER_TRY(builder.write_input(k));

@@ -1,13 +1,11 @@
 #include "samples/store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "samples/layout.h"
 #include "samples/ragged.h"
 #include "tensor/safetensors.h"
@@ -20,14 +18,15 @@ struct SampleStore::State {
   std::vector<RaggedFile> inputs;
   std::optional<RaggedFile> labels;
   bool text = false, random = false;
-  UniqueFd lock;  // remove_store leaves alone what is in use
+  std::optional<FileLock> lock;  // remove_store leaves alone what is in use
   std::string digest, non_finite;
 };
 
 Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
   const std::string who = "samples";
-  UniqueFd lock(::open((directory / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+  // Where there is no permission or no locks, it is read all the same.
+  auto lock = FileLock::try_take(directory / kLockFile, FileLock::Mode::kShared);
+  if (lock.ok() && !*lock)
     return Error(ErrorKind::kNotFound, "[samples] expected a store, got one that is being removed");
   SPEEDSTER_ASSIGN(const std::string content, read_file(directory / kIndexFile));
   SPEEDSTER_ASSIGN(const Json index, parse_json(content, who));
@@ -37,7 +36,7 @@ Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
                                           ", got " + std::to_string(version) + " in " + directory.string() +
                                           "; try to build it again");
   auto state = std::make_shared<State>();
-  state->lock = std::move(lock);
+  if (lock.ok()) state->lock = std::move(*lock);
   SPEEDSTER_ASSIGN(const std::int64_t samples, json_int(index, "samples", who));
   SPEEDSTER_ASSIGN(state->random, json_bool(index, "random", who));
   SPEEDSTER_ASSIGN(state->digest, json_string(index, "digest", who));
@@ -69,16 +68,43 @@ Result<SampleStore> SampleStore::open(const std::filesystem::path& directory) {
 
 Result<bool> remove_store(const std::filesystem::path& directory) {
   std::error_code error;
-  const UniqueFd lock(::open((directory / kLockFile).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (lock.valid() && errno == EWOULDBLOCK) return false;
-    // Somebody fills it, or the file system has no locks.
-    const auto used = std::filesystem::last_write_time(directory, error);
-    if (!error && used + std::chrono::hours(1) > std::filesystem::file_time_type::clock::now()) return false;
+  std::optional<FileLock> lock;
+  if (fs::exists(directory / kLockFile, error)) {
+    auto taken = FileLock::try_take(directory / kLockFile, FileLock::Mode::kExclusive);
+    if (taken.ok() && !*taken) return false;
+    if (taken.ok()) lock = std::move(*taken);
   }
-  std::filesystem::remove_all(directory, error);
-  if (error) return errno_error(error.value(), "samples", "a folder that can be removed", directory);
+  if (!lock) {
+    // Whoever made the folder may be about to take the lock, or there are no locks here.
+    const auto made = fs::last_write_time(directory, error);
+    if (!error && made + std::chrono::hours(1) > fs::file_time_type::clock::now()) return false;
+  }
+  SPEEDSTER_TRY(remove_directory(directory));
   return true;
+}
+
+void bound_stores(const std::filesystem::path& root, std::uint64_t most_bytes) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> old;
+  std::uint64_t total = 0;
+  std::error_code error;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const auto used = fs::last_write_time(it->path(), ignored);
+    const bool unfinished = it->path().filename().string().find('-') != std::string::npos;
+    if (unfinished) {
+      (void)remove_store(it->path());
+      continue;
+    }
+    total += directory_size(it->path());
+    old.emplace_back(used, it->path());
+  }
+  std::sort(old.begin(), old.end());
+  for (const auto& [used, path] : old) {
+    if (total <= most_bytes) return;
+    const std::uint64_t bytes = directory_size(path);
+    const auto removed = remove_store(path);
+    if (removed.ok() && *removed) total -= std::min(total, bytes);
+  }
 }
 
 std::size_t SampleStore::size() const { return state_->samples; }

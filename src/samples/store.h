@@ -74,9 +74,12 @@ class SampleStore {
 Result<SampleStore> build_store(const SampleOptions& options, const Signature& signature,
                                 const std::filesystem::path& directory);
 
-/// Removes a store that nobody has open, or what an interrupted search left of one an hour ago. False where it stays
-/// because it is (or may be) in use.
+/// Removes a store that nobody has open or fills, whole or interrupted. False where it stays because it is (or, without
+/// a lock and younger than an hour, may be) in use.
 Result<bool> remove_store(const std::filesystem::path& directory);
+
+/// Keeps the stores below a folder within a bound: the least recently used go, and what interrupted searches left.
+void bound_stores(const std::filesystem::path& root, std::uint64_t most_bytes);
 
 /// The part of an error message that shows the inputs and the numpy lines.
 std::string how_to_write(const Signature& signature);

@@ -1,6 +1,9 @@
 #include "search/availability.h"
 
+#include <algorithm>
+
 #include "backend/plugin.h"
+#include "hardware/cpu.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::search {
@@ -19,16 +22,18 @@ std::string text(const Json& json, const char* key) {
 }
 
 Result<Json> ask(job::Supervisor& supervisor, const std::string& name, const std::filesystem::path& work,
-                 const Deadline& deadline, const CancelToken& cancel) {
+                 const job::Limits& limits, const Deadline& deadline, const CancelToken& cancel) {
   job::Command command;
   command.argv = {supervisor.worker().string(), "serve"};
   command.directory = work / ("probe-" + name);
   command.name = "probe/" + name;
-  command.limits.wall_seconds = kProbeSeconds;
+  command.limits.wall_seconds = std::min(kProbeSeconds, deadline.left() / 8);
+  if (limits.wall_seconds > 0) command.limits.wall_seconds = std::min(command.limits.wall_seconds, limits.wall_seconds);
+  command.limits.memory_bytes = limits.memory_bytes > 0 ? limits.memory_bytes : hardware::available_memory() / 5 * 4;
   SPEEDSTER_TRY(make_directories(command.directory));
   SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
-  SPEEDSTER_ASSIGN(const Json reply,
-                   child.call(Json{{"op", "probe"}, {"backend", name}}, deadline.sooner(kProbeSeconds), cancel));
+  SPEEDSTER_ASSIGN(const Json reply, child.call(Json{{"op", "probe"}, {"backend", name}},
+                                                deadline.sooner(command.limits.wall_seconds), cancel));
   SPEEDSTER_ASSIGN(const Json* probe, json_object(reply, "probe", "probe"));
   return *probe;
 }
@@ -36,13 +41,14 @@ Result<Json> ask(job::Supervisor& supervisor, const std::string& name, const std
 }  // namespace
 
 std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std::filesystem::path& work,
-                                         const Deadline& deadline, const CancelToken& cancel) {
+                                         const job::Limits& limits, const Deadline& deadline,
+                                         const CancelToken& cancel) {
   std::vector<BackendState> found;
   for (const std::string& name : backend::list_plugins()) {
     if (cancel.cancelled()) break;
     BackendState& state = found.emplace_back();
     state.name = name;
-    const Result<Json> probe = ask(supervisor, name, work, deadline, cancel);
+    const Result<Json> probe = ask(supervisor, name, work, limits, deadline, cancel);
     if (!probe) {
       state.reason = probe.error().full_message();
       if (toolchain::find_recipe(name).ok()) state.remedy = "speedster toolchain install " + name + " --force";

@@ -24,9 +24,11 @@ Json to_json(const BackendState& state);
 compiler::Availability availability_of(const BackendState& state);
 
 /// Probes every plug-in that is found, sorted by name, each in a child of its own, so that a broken vendor is a reason
-/// and never a crash. After `cancel` the list is short.
+/// and never a crash, nor the end of a time budget: each has a minute at most and an eighth of what is left. `limits`:
+/// the wall time and memory of a child, 0 = none of its own. After `cancel` the list is short.
 std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std::filesystem::path& work,
-                                         const Deadline& deadline, const CancelToken& cancel);
+                                         const job::Limits& limits, const Deadline& deadline,
+                                         const CancelToken& cancel);
 std::map<std::string, compiler::Availability> probe_toolchains();
 
 }  // namespace speedster::search

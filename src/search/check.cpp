@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,10 +18,11 @@ namespace {
 
 // The original's outputs up to this much stay on disk for the next candidate's check, and so much is read at once.
 constexpr std::uint64_t kKeptBytes = std::uint64_t{4} << 30U, kReadBytes = std::uint64_t{24} << 20U;
-// Under a time budget: the part of a stage's time that one candidate's check may take, and the least samples that say
-// anything.
-constexpr double kCheckShare = 0.35, kJudgeShare = 0.8, kShareBesideAProgram = 0.5;
+constexpr std::uint64_t kKeptInMemory = std::uint64_t{256} << 20U;
+// Under a time budget: the least samples that say anything, and the part of a stage's time that may go into them where
+// the user's program needs some after them.
 constexpr std::size_t kLeastSamples = 16;
+constexpr double kShareBesideAProgram = 0.5;
 // Samples asked for at once; the child returns fewer where their outputs do not fit in the slot.
 constexpr std::size_t kChunk = 64;
 // Runs of the user's metric program where an interval of its drops is asked for.
@@ -28,6 +31,11 @@ constexpr std::size_t kRuns = 10;
 accuracy::Label label_of(const samples::SampleStore& store, std::size_t sample) {
   if (!store.labelled()) return {};
   return {store.label(sample), store.label_text(sample)};
+}
+
+bool lies_in_memory(const UniqueFd& file) {
+  struct statfs system{};
+  return ::fstatfs(file.get(), &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
 
 bool all_nan(const TensorView& tensor) {
@@ -100,14 +108,15 @@ OriginalOutputs::OriginalOutputs(Session& session, ServedPackage child, ServeSpe
   file_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   ::unlink(path.c_str());
   const auto free = free_space(session.work);
-  if (file_.valid() && free.ok()) file_limit_ = std::min(kKeptBytes, *free / 4);
+  if (file_.valid() && free.ok()) file_limit_ = std::min(lies_in_memory(file_) ? kKeptInMemory : kKeptBytes, *free / 4);
 }
 
 Result<std::vector<Outputs>> OriginalOutputs::get(std::span<const std::size_t> samples) {
   if (kept_.contains(samples.front())) return read(samples);
   std::size_t fresh = 1;
   while (fresh < samples.size() && !kept_.contains(samples[fresh])) ++fresh;
-  if ((!child_ || !child_->running()) && !broken_) {  // it rests, or the end of a stage's time came amid a call
+  if (broken_) return *broken_;
+  if (!child_ || !child_->running()) {  // it rests, or the end of a stage's time came amid a call
     auto started = ServedPackage::start(*session_->supervisor, spec_, session_->deadline, session_->cancel);
     if (!started.ok()) {
       if (!session_->stopping()) broken_ = started.error();
@@ -194,13 +203,13 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   accuracy::DropAccumulator accumulator(*session.metric, names, session.request->output_name);
   SPEEDSTER_ASSIGN(std::optional<accuracy::ExternalMetric> external, external_metric(session, candidate, part, names));
 
-  const bool limited =
-      session.budget.drop && !session.budget.full_precision_only() && part.stop_when_hopeless && !external;
+  const bool limited = session.budget.drop && !session.budget.full_precision_only() &&
+                       part.extent == CheckPart::Extent::kUntilHopeless && !external;
   std::size_t done = 0;
   std::size_t next_look = 16;
   std::optional<std::size_t> wrong;  // the first sample with NaN or infinity where the original has numbers
   const bool timed = session.deadline.limited();
-  const double share = part.stop_when_hopeless ? kCheckShare : external ? kShareBesideAProgram : kJudgeShare;
+  const double share = external ? std::min(part.time_share, kShareBesideAProgram) : part.time_share;
   const double allowed = timed ? share * session.deadline.left() : 0;
   const double started = now_seconds();
   candidate.check_cut = false;
@@ -251,6 +260,10 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
                        *wrong);
   const double confidence = session.budget.confidence.value_or(0.95);
   accuracy::Drop drop = accumulator.estimate(part.independent, confidence);
+  if (drop.samples > 0 && drop.blank == drop.samples)
+    return Error(ErrorKind::kBadInput,
+                 "[original] expected numbers in every output, got NaN or infinity everywhere on all " +
+                     std::to_string(drop.samples) + " samples; try samples like those that the model was trained on");
   if (!external || drop.new_non_finite) return drop;
   Result<accuracy::Drop> finished = external->finish(part.independent, confidence);
   if (!finished.ok()) return with_files(session, candidate, part, std::move(finished).error());
@@ -258,6 +271,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   judged.relative_l2 = drop.relative_l2;
   judged.largest_l2 = drop.largest_l2;
   judged.psnr = drop.psnr;
+  judged.blank = drop.blank;
   return judged;
 }
 

@@ -45,6 +45,13 @@ Result<void> remember_peak(Session& session, Candidate& candidate) {
   return {};
 }
 
+Result<void> remember_peaks(Session& session, Candidate& baseline, std::vector<Candidate>& candidates,
+                            const std::vector<std::size_t>& indices) {
+  SPEEDSTER_TRY(remember_peak(session, baseline));
+  for (const std::size_t index : indices) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
+  return {};
+}
+
 double batch_size(const Session& session) {
   const auto axes = samples::batch_axes(session.signature, session.request->shapes);
   if (!axes.ok()) return 1;
@@ -134,6 +141,70 @@ void declare_fates(std::vector<Candidate>& candidates, Contest& contest) {
   }
 }
 
+/// Nobody was confirmed, because the time or the user ended it.
+void not_confirmed(const Session& session, std::vector<Candidate>& candidates, const Contest& contest) {
+  for (const std::size_t index : contest.finalists)
+    retire(candidates[index], CandidateFate::kNotTried,
+           session.cancel.cancelled() ? "cancelled before it was confirmed"
+                                      : "time: the budget had no room to confirm it");
+}
+
+/// The stored confirmation of these entrants, or a new one; nothing where the time or the user ended it.
+Result<std::optional<measure::Confirmation>> confirm_or_recall(Session& session, const std::string& subject,
+                                                               const Candidate& baseline,
+                                                               const std::vector<measure::Entrant>& entrants,
+                                                               const measure::Policy& policy) {
+  std::optional<measure::Confirmation> known;
+  if (const auto stored = session.journal->find("confirm", subject)) known = confirmation_from_json(*stored);
+  if (known || session.stopping()) return known;
+  auto told = now_seconds();
+  auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
+                                    machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
+                                    [&](const measure::Confirmation&) {
+                                      if (now_seconds() - told < 0.5) return;
+                                      told = now_seconds();
+                                      session.tell();
+                                    });
+  if (!confirmed.ok()) {
+    const bool no_room = session.deadline.limited() && confirmed.error().kind() == ErrorKind::kTimeout;
+    if (session.stopping() || no_room) return known;
+    return std::move(confirmed).error();
+  }
+  // What the end of the time or an interruption cut short, or who failed this once, is not the last word.
+  const bool failed =
+      std::ranges::any_of(confirmed->rows, [](const measure::ConfirmRow& row) { return row.verdict == "failed"; });
+  if (!confirmed->cut && !failed)
+    SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*confirmed)));
+  return std::optional<measure::Confirmation>(*std::move(confirmed));
+}
+
+/// The journal may have the rows in another order; the original's is the last.
+Result<void> bring_in_order(measure::Confirmation& confirmation, const std::vector<std::string>& digests) {
+  std::vector<measure::ConfirmRow> rows;
+  for (const std::string& digest : digests)
+    for (const measure::ConfirmRow& row : confirmation.rows)
+      if (row.name == digest) rows.push_back(row);
+  if (rows.size() != digests.size() || confirmation.rows.empty())
+    return Error(ErrorKind::kInternal,
+                 "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
+  rows.push_back(confirmation.rows.back());
+  confirmation.rows = std::move(rows);
+  return {};
+}
+
+/// The winner's comes first: both share the time.
+void add_tails(Session& session, std::vector<Candidate>& candidates, Candidate& baseline, const Contest& contest) {
+  double seconds_left = kTailSeconds;
+  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
+    Candidate& candidate = candidates[contest.finalists[i]];
+    if (candidate.row.fate != CandidateFate::kWinner) continue;
+    session.progress.best = candidate.recipe.name;
+    session.progress.best_speedup = candidate.row.speedup ? candidate.row.speedup->value : 0;
+    try_tail(session, contest.confirmation->rows[i], candidate, seconds_left);
+  }
+  try_tail(session, contest.confirmation->rows.back(), baseline, seconds_left);
+}
+
 }  // namespace
 
 Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
@@ -144,75 +215,30 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   if (contest.priced) all.push_back(*contest.priced);
   std::vector<measure::Entrant> entrants;
   std::vector<std::string> digests;
-  SPEEDSTER_TRY(remember_peak(session, baseline));
+  // Memory decides between equals: what earlier stages saw is asked for now, what this one sees is kept afterwards.
+  SPEEDSTER_TRY(remember_peaks(session, baseline, candidates, all));
   for (const std::size_t index : all) {
-    SPEEDSTER_TRY(remember_peak(session, candidates[index]));
     entrants.push_back(entrant_of(session, candidates[index], "confirm"));
     entrants.back().may_win = !contest.priced || index != *contest.priced;
     digests.push_back(candidates[index].digest);
   }
   // Who may not win is judged otherwise: with a budget it is another question.
   const std::string kind = contest.priced ? "confirm beside " + candidates[*contest.priced].digest : "confirm";
-  const std::string subject = subject_of(kind, baseline, digests);
-  const auto not_confirmed = [&]() -> Result<void> {
-    for (const std::size_t index : contest.finalists)
-      retire(candidates[index], CandidateFate::kNotTried,
-             session.cancel.cancelled() ? "cancelled before it was confirmed"
-                                        : "time: the budget had no room to confirm it");
-    return {};
-  };
-  if (const auto known = session.journal->find("confirm", subject))
-    contest.confirmation = confirmation_from_json(*known);
+  SPEEDSTER_ASSIGN(contest.confirmation,
+                   confirm_or_recall(session, subject_of(kind, baseline, digests), baseline, entrants, policy));
   if (!contest.confirmation) {
-    if (session.stopping()) return not_confirmed();
-    auto told = now_seconds();
-    auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
-                                      machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
-                                      [&](const measure::Confirmation&) {
-                                        if (now_seconds() - told < 0.5) return;
-                                        told = now_seconds();
-                                        session.tell();
-                                      });
-    if (!confirmed.ok()) {
-      const bool no_room = session.deadline.limited() && confirmed.error().kind() == ErrorKind::kTimeout;
-      if (session.stopping() || no_room) return not_confirmed();
-      return std::move(confirmed).error();
-    }
-    contest.confirmation = *std::move(confirmed);
-    // What the end of the time or an interruption cut short, or who failed this once, is not the last word.
-    const bool failed = std::ranges::any_of(contest.confirmation->rows,
-                                            [](const measure::ConfirmRow& row) { return row.verdict == "failed"; });
-    if (!contest.confirmation->cut && !failed)
-      SPEEDSTER_TRY(session.journal->record("confirm", subject, confirmation_to_json(*contest.confirmation)));
+    not_confirmed(session, candidates, contest);
+    return {};
   }
-  // The journal may have them in another order.
-  std::vector<measure::ConfirmRow> rows;
-  for (const std::string& digest : digests)
-    for (const measure::ConfirmRow& row : contest.confirmation->rows)
-      if (row.name == digest) rows.push_back(row);
-  rows.push_back(contest.confirmation->rows.back());
-  if (rows.size() != all.size() + 1)
-    return Error(ErrorKind::kInternal,
-                 "[confirm] expected a row for each finalist, got " + std::to_string(rows.size()));
-  contest.confirmation->rows = std::move(rows);
-
-  SPEEDSTER_TRY(remember_peak(session, baseline));
-  for (const std::size_t index : all) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
+  SPEEDSTER_TRY(bring_in_order(*contest.confirmation, digests));
+  SPEEDSTER_TRY(remember_peaks(session, baseline, candidates, all));
   const double batch = batch_size(session);
   for (std::size_t i = 0; i < all.size(); ++i)
     fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);
   fill_row(session, contest.confirmation->rows.back(), baseline, batch);
   baseline.row.speedup = Figure{1, 1.0, 1.0};
   declare_fates(candidates, contest);
-  double tail_seconds = kTailSeconds;
-  for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
-    Candidate& candidate = candidates[contest.finalists[i]];
-    if (candidate.row.fate != CandidateFate::kWinner) continue;
-    session.progress.best = candidate.recipe.name;
-    session.progress.best_speedup = candidate.row.speedup ? candidate.row.speedup->value : 0;
-    try_tail(session, contest.confirmation->rows[i], candidate, tail_seconds);
-  }
-  try_tail(session, contest.confirmation->rows.back(), baseline, tail_seconds);
+  add_tails(session, candidates, baseline, contest);
   return {};
 }
 

@@ -1,8 +1,10 @@
 #include <speedster/version.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/digest.h"
+#include "compressor/calibrate.h"
 #include "search/session.h"
 #include "toolchain/toolchain.h"
 
@@ -38,12 +40,10 @@ class Preparation {
     if (current_ == session_.model) {
       job.input_digests["model"] = session_.model_digest;
       job.companions["model"] = session_.model_companions;
+      job.inputs_unchanged = [this] { return session_.model_unchanged(); };
     }
     // Not a toolchain's: what a native step makes depends on us, and what a backend makes on its vendor.
-    const std::string& backend = candidate_.recipe.backend;
-    const auto vendor = session_.vendor_versions.find(kind == "compile" ? backend : "onnxruntime");
-    job.toolchain_version =
-        SPEEDSTER_VERSION_STRING + (vendor == session_.vendor_versions.end() ? "" : " " + vendor->second);
+    job.toolchain_version = version_with(kind == "compile" ? candidate_.recipe.backend : "onnxruntime");
     job.limits = session_.limits;
     // Jobs share the machine, unless the user said what one may take.
     if (session_.request->memory_limit_bytes == 0)
@@ -52,6 +52,11 @@ class Preparation {
     job.limits.nice = kNice;
     job.limits.wall_seconds = session_.request->candidate_timeout_seconds;
     return job;
+  }
+
+  std::string version_with(const std::string& backend) const {
+    const auto vendor = session_.vendor_versions.find(backend);
+    return SPEEDSTER_VERSION_STRING + (vendor == session_.vendor_versions.end() ? "" : " " + vendor->second);
   }
 
   Result<job::JobResult> execute(const job::JobRequest& job) {
@@ -90,10 +95,15 @@ class Preparation {
     // Neither target nor method: all static candidates share one run over the samples.
     for (const char* key : {"exclude", "exclude_nodes", "vnni", "percentile"})
       if (step.options.contains(key)) job.options[key] = step.options[key];
-    job.options["backend"] = "onnxruntime";
+    std::string backend = "onnxruntime";
     if (step.options.contains("calibration_backend")) {
-      SPEEDSTER_ASSIGN(job.options["backend"], json_string(step.options, "calibration_backend", "calibrate"));
+      SPEEDSTER_ASSIGN(backend, json_string(step.options, "calibration_backend", "calibrate"));
     }
+    job.options["backend"] = backend;
+    job.toolchain_version = version_with(backend);
+    // A power of two, so that a little more or less of it is the same job.
+    const std::uint64_t most = std::bit_floor(std::max<std::uint64_t>(job.limits.memory_bytes / 4, 1));
+    if (most < compressor::CalibrateOptions().memory_bytes) job.options["memory_bytes"] = most;
     add_samples(job);
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     ranges_ = result.directory / "out" / "ranges.json";
@@ -129,7 +139,7 @@ class Preparation {
                    {"threads", session_.threads_of(recipe)},
                    {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
-    job.options["needs_isa"] = needed_isa(recipe, session_.vnni());
+    job.options["needs_isa"] = needed_isa(recipe, session_.machine.vnni());
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     candidate_.package = result.directory / "out" / "package";
     SPEEDSTER_ASSIGN(package::LoadedManifest loaded, package::read_manifest(candidate_.package));
@@ -169,6 +179,7 @@ Result<void> prepare(Session& session, Candidate& candidate) {
   const Error& error = prepared.error();
   candidate.error = error;
   if (error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled) return prepared;
+  SPEEDSTER_TRY(session.model_unchanged());
   if (session.deadline.passed())
     retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was being made");
   else if (error.kind() ==

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/text.h"
+#include "search/command_line.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::search {
@@ -31,21 +31,11 @@ std::optional<double> optional_number(const Json& json, const char* key) {
   return json[key].get<double>();
 }
 
-/// A candidate is on the front if none is both faster and at most as lossy, or as fast and less lossy.
-void mark_front(std::vector<CandidateRow>& rows) {
-  auto time_of = [](const CandidateRow& row) {
-    return row.latency_median ? std::optional<double>(row.latency_median->value) : row.race_latency;
-  };
-  for (CandidateRow& row : rows) {
-    const auto time = time_of(row);
-    if (!time || !row.drop) continue;
-    row.on_front = std::none_of(rows.begin(), rows.end(), [&](const CandidateRow& other) {
-      const auto other_time = time_of(other);
-      if (&other == &row || !other_time || !other.drop) return false;
-      const double drop = std::max(row.drop->value, 0.0), other_drop = std::max(other.drop->value, 0.0);
-      return *other_time <= *time && other_drop <= drop && (*other_time < *time || other_drop < drop);
-    });
-  }
+/// Time and drop of a row; nothing where one is unknown, or where it failed after it was timed.
+std::optional<std::pair<double, double>> place_of(const CandidateRow& row) {
+  const auto time = row.latency_median ? std::optional<double>(row.latency_median->value) : row.race_latency;
+  if (!time || !row.drop || row.fate == CandidateFate::kFailed) return std::nullopt;
+  return std::pair(*time, std::max(row.drop->value, 0.0));
 }
 
 /// The race ran at another time than the confirmation, on a machine that was perhaps busier: only its ratios to the
@@ -57,42 +47,6 @@ void rescale_race(Report& report) {
   original.race_latency = original.latency_median->value;
   for (CandidateRow& row : report.candidates)
     if (row.race_latency) row.race_latency = scale * *row.race_latency;
-}
-
-/// A word of a command line, quoted for a shell where it needs it.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) {
-    if (c == '\'')
-      text += "'\\''";
-    else
-      text += c;
-  }
-  return text + "'";
-}
-
-/// Rounds up to two digits, so that the printed budget holds the drop it was made for.
-std::string budget_for(double drop) {
-  if (!(drop > 1e-6)) return "1e-06";
-  const double scale = std::pow(10.0, std::floor(std::log10(drop)) - 1);
-  return fmt::format("{:.2g}", std::ceil(drop / scale) * scale);
-}
-
-std::string accept_command(const OptimizeRequest& request, double drop) {
-  std::string command = request.command_line;
-  if (command.empty()) {  // asked for from C++
-    command = "speedster optimize " + quoted(request.model) + " --data " + quoted(request.data);
-    if (!request.output.empty()) command += " -o " + quoted(request.output);
-  }
-  const std::string flag = "--metric-drop";
-  if (const std::size_t at = command.find(" " + flag); at != std::string::npos) {
-    std::size_t end = command.find_first_not_of(" =", at + 1 + flag.size());
-    end = end == std::string::npos ? command.size() : std::min(command.find(' ', end), command.size());
-    command.erase(at, end - at);
-  }
-  return command + " " + flag + " " + budget_for(drop);
 }
 
 /// What a metric program is called: its file's name, or that of the script which an interpreter runs.
@@ -157,7 +111,27 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
   return json;
 }
 
+void note_hopeless(const Session& session, Json& json) { json["hopeless_at"] = session.budget.drop.value_or(0); }
+
+/// What stopped early because a budget was out of reach says nothing about a larger one.
+bool was_hopeless(const Session& session, const Json& json) {
+  const auto hopeless = optional_number(json, "hopeless_at");
+  return hopeless && (!session.budget.drop || *session.budget.drop > *hopeless);
+}
+
 }  // namespace
+
+void mark_front(Report& report) {
+  const auto beats = [](const std::pair<double, double>& one, const CandidateRow& row) {
+    const auto other = place_of(row);
+    return other && other->first <= one.first && other->second <= one.second && *other != one;
+  };
+  for (CandidateRow& row : report.candidates) {
+    const auto place = place_of(row);
+    row.on_front = place && !beats(*place, report.original) &&
+                   std::ranges::none_of(report.candidates, [&](const auto& other) { return beats(*place, other); });
+  }
+}
 
 std::string short_number(double value) { return fmt::format("{:.3g}", value); }
 
@@ -165,6 +139,7 @@ void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent) {
   row.drop = Figure{drop.value, drop.low, drop.high};
   row.drop_independent = independent;
   row.relative_l2 = drop.relative_l2;
+  row.psnr = drop.psnr;
 }
 
 Json check_to_json(const Session& session, const Candidate& candidate) {
@@ -177,14 +152,22 @@ Json check_to_json(const Session& session, const Candidate& candidate) {
                {"peak_memory", candidate.row.peak_memory_bytes},
                {"rough_seconds", candidate.rough_seconds}};
   if (candidate.row.load_seconds) json["load_seconds"] = *candidate.row.load_seconds;
-  // What stopped early because a budget was out of reach says nothing about a larger one.
-  if (candidate.searched->samples < session.split.search.size()) json["hopeless_at"] = session.budget.drop.value_or(0);
+  if (candidate.searched->samples < session.split.search.size()) note_hopeless(session, json);
   return json;
 }
 
+Json judged_to_json(const Session& session, const accuracy::Drop& drop) {
+  Json json = accuracy::to_json(drop);
+  if (drop.samples < session.split.judging.size()) note_hopeless(session, json);
+  return json;
+}
+
+std::optional<accuracy::Drop> judged_from_json(const Session& session, const Json& json, bool whole) {
+  return was_hopeless(session, json) || (whole && json.contains("hopeless_at")) ? std::nullopt : drop_from_json(json);
+}
+
 bool restore_check(const Session& session, const Json& json, Candidate& candidate) {
-  if (const auto hopeless = optional_number(json, "hopeless_at"))
-    if (!session.budget.drop || *session.budget.drop > *hopeless) return false;
+  if (was_hopeless(session, json)) return false;
   auto drop = drop_from_json(json.value("drop", Json()));
   auto precision = json_string(json, "ran_precision", kWho);
   auto reduced = json_bool(json, "reduced", kWho);
@@ -210,6 +193,7 @@ std::optional<accuracy::Drop> drop_from_json(const Json& json) {
   drop.high = optional_number(json, "high");
   drop.confidence = optional_number(json, "confidence").value_or(0.95);
   drop.samples = json.value("samples", std::size_t{0});
+  drop.blank = json.value("blank", std::size_t{0});
   drop.new_non_finite = json.value("new_non_finite", false);
   drop.relative_l2 = optional_number(json, "relative_l2").value_or(HUGE_VAL);
   drop.largest_l2 = optional_number(json, "largest_l2").value_or(HUGE_VAL);
@@ -294,6 +278,25 @@ std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
   return confirmation;
 }
 
+std::vector<std::size_t> with_fallbacks(const Session& session, const std::vector<Candidate>& candidates,
+                                        const std::vector<std::size_t>& ranked) {
+  const auto needs = [&](const Candidate& candidate) {
+    const auto isa = needed_isa(candidate.recipe, session.machine.vnni(), candidate.row.ran_precision);
+    return std::set<std::string>(isa.begin(), isa.end());
+  };
+  std::vector<std::size_t> kept;
+  for (const std::size_t index : ranked) {
+    const Candidate& candidate = candidates[index];
+    const std::set<std::string> wanted = needs(candidate);
+    const bool covered = std::ranges::any_of(kept, [&](std::size_t before) {
+      return candidates[before].recipe.backend == candidate.recipe.backend &&
+             std::ranges::includes(wanted, needs(candidates[before]));
+    });
+    if (!covered) kept.push_back(index);
+  }
+  return kept;
+}
+
 Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline,
                    const Contest& contest, const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
@@ -341,7 +344,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
     }
   }
   rescale_race(report);
-  mark_front(report.candidates);
+  mark_front(report);
   report.parent_peak_bytes = parent_peak();
   report.seed = request.seed;
   report.machine_json = to_text(hardware::to_json(session.machine));

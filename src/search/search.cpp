@@ -4,9 +4,11 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "compressor/match.h"
 #include "onnx/model.h"
 #include "search/availability.h"
 #include "search/contest.h"
+#include "search/jury.h"
 #include "search/rows.h"
 #include "search/workshop.h"
 #include "tensor/copy.h"
@@ -43,9 +45,11 @@ class Search {
  private:
   Result<void> stages(Contest& contest) {
     SPEEDSTER_TRY(make_plan());
-    SPEEDSTER_TRY(start_original());
+    SPEEDSTER_ASSIGN(const bool answers, start_original());
+    if (!answers) return {};
     SPEEDSTER_TRY(make_and_check());
-    SPEEDSTER_TRY(qualify());
+    sort_contenders();
+    hold_back_corners();
     for (bool again = false;; again = true) {
       SPEEDSTER_TRY(race_and_judge(contest, again));
       original_outputs_->rest();  // no other child of ours is loaded while finalists are timed
@@ -122,8 +126,10 @@ class Search {
   Result<void> make_plan() {
     session_.enter("plan", kMakeShare);
     const OptimizeRequest& request = *session_.request;
+    job::Limits limits = session_.limits;
+    limits.wall_seconds = request.candidate_timeout_seconds;
     for (const BackendState& state :
-         probe_backends(*session_.supervisor, session_.work, session_.deadline, session_.cancel)) {
+         probe_backends(*session_.supervisor, session_.work, limits, session_.deadline, session_.cancel)) {
       backends_[state.name] = availability_of(state);
       session_.vendor_versions[state.name] = state.version;
     }
@@ -131,6 +137,7 @@ class Search {
     compiler::Recipe defaults = compiler::original_at_defaults(request.threads > 0);
     std::vector<compiler::Recipe> recipes;
     if (!request.candidates.empty()) {
+      SPEEDSTER_TRY(refuse_beside_candidates(request));
       SPEEDSTER_ASSIGN(const std::string text, read_file(request.candidates, std::uint64_t{16} << 20U));
       SPEEDSTER_ASSIGN(compiler::CandidatesFile file, compiler::read_candidates(text));
       recipes = std::move(file.candidates);
@@ -153,6 +160,19 @@ class Search {
       if (!obstacle.empty()) retire(candidates_.back(), CandidateFate::kNotPossible, obstacle);
     }
     session_.progress.candidates_total = static_cast<int>(candidates_.size());
+    return {};
+  }
+
+  /// What chooses or changes the planned candidates has no meaning for those of a file.
+  static Result<void> refuse_beside_candidates(const OptimizeRequest& request) {
+    const std::pair<const char*, bool> others[] = {{"--backends", !request.backends.empty()},
+                                                   {"--precisions", !request.precisions.empty()},
+                                                   {"--exclude-nodes", !request.exclude_nodes.empty()},
+                                                   {"session settings", !request.session.empty()}};
+    for (const auto& [name, given] : others)
+      if (given)
+        return Error(ErrorKind::kUsage, std::string("[plan] expected --candidates or ") + name +
+                                            ", got both; try to write them into the file's options and steps");
     return {};
   }
 
@@ -185,21 +205,43 @@ class Search {
     input.wanted_precisions = request.precisions;
     input.exclude_nodes = request.exclude_nodes;
     input.session = request.session;
+    for (const std::string& pattern : compressor::patterns_without_match(model, request.exclude_nodes))
+      notes_.push_back("--exclude-nodes " + pattern + " matches no node, label or operator of the model");
+    for (std::string& note : compiler::unknown_settings(input)) notes_.push_back(std::move(note));
     SPEEDSTER_ASSIGN(const auto session, compiler::session_of(input, original.backend));
     original = compiler::original(session);
     return compiler::plan(input);
   }
 
-  /// The original must be made, load, and give numbers; what stops it stops the search.
-  Result<void> start_original() {
-    session_.enter("original", kMakeShare);
+  /// The original must be made, load, and give numbers; what stops it stops the search. False where the time budget
+  /// ends before it answers: it can be packaged then, but nothing compared to it.
+  Result<bool> start_original() {
+    session_.enter("original", kConfirmShare);
     SPEEDSTER_TRY(prepare(session_, original_));
-    if (original_.out)
-      return original_failed(original_.error ? *original_.error : Error(ErrorKind::kTimeout, original_.row.reason));
+    if (original_.out) {
+      SPEEDSTER_TRY(
+          original_failed(original_.error ? *original_.error : Error(ErrorKind::kTimeout, original_.row.reason)));
+    }
+    if (auto answers = first_answers(); !answers.ok()) {
+      if (!session_.deadline.passed() || session_.cancel.cancelled()) return std::move(answers).error();
+      for (Candidate& candidate : candidates_)
+        if (!candidate.out)
+          retire(candidate, CandidateFate::kNotTried, "time: the budget ended before the original ran");
+      notes_.push_back("the time budget ended before the original had run: it is packaged unmeasured");
+      return false;
+    }
     if (has_defaults_) {
       SPEEDSTER_TRY(prepare(session_, defaults_));
       if (defaults_.out) has_defaults_ = false;
     }
+    // The same library and precision; only its settings are the vendor's own.
+    defaults_.row.ran_precision = original_.row.ran_precision;
+    defaults_.row.backend_version = original_.row.backend_version;
+    defaults_.row.vendor_library = original_.row.vendor_library;
+    return true;
+  }
+
+  Result<void> first_answers() {
     auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(original_, "check"), session_.deadline,
                                       session_.cancel);
     if (!child.ok()) return original_failed(std::move(child).error());
@@ -208,24 +250,14 @@ class Search {
     note_info(session_, original_, *info);
     session_.original_precision = original_.row.ran_precision == "unknown" ? "f32" : original_.row.ran_precision;
     original_.reduced = false;
-    // The same library and precision; only its settings are the vendor's own.
-    defaults_.row.ran_precision = original_.row.ran_precision;
-    defaults_.row.backend_version = original_.row.backend_version;
-    defaults_.row.vendor_library = original_.row.vendor_library;
     original_outputs_.emplace(session_, std::move(*child), session_.serve_spec(original_, "check"));
-    auto finite = original_outputs_->check_finite(session_.split.search);
-    if (original_outputs_->is_broken()) return original_failed(std::move(finite).error());
-    SPEEDSTER_TRY(std::move(finite));
-    auto remembered = remember_expected();
-    if (original_outputs_->is_broken()) return original_failed(std::move(remembered).error());
-    return remembered;
+    jury_.emplace(session_, *original_outputs_);
+    SPEEDSTER_TRY(or_originals(original_outputs_->check_finite(session_.split.search)));
+    return or_originals(remember_expected());
   }
 
   /// What the original's runtime refuses is bad input; time, memory, a missing or crashing vendor keep their kind.
   Result<void> original_failed(Error error) {
-    const std::string& kept =
-        original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
-    const std::string where = kept.empty() ? "" : " (" + kept + " repeats it)";
     bool refused = error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kVendor;
     if (session_.total.limited() && session_.deadline.passed())
       return Error(ErrorKind::kTimeout,
@@ -236,10 +268,20 @@ class Search {
       const auto backend = backends_.find(original_.recipe.backend);
       refused = backend != backends_.end() && backend->second.usable;
     }
-    if (refused)
-      return std::move(error).wrap_as(
-          ErrorKind::kBadInput, "[original] expected a model that " + original_.recipe.backend + " can run" + where);
-    return std::move(error).wrap("[original] expected the original to run" + where);
+    const Error told = refused
+                           ? std::move(error).wrap_as(ErrorKind::kBadInput, "[original] expected a model that " +
+                                                                                original_.recipe.backend + " can run")
+                           : std::move(error).wrap("[original] expected the original to run");
+    const std::string& kept =
+        original_.row.job_directory.empty() ? original_.notes->failure_directory : original_.row.job_directory;
+    return kept.empty() ? told
+                        : Error(told.kind(), told.full_message() + "; try " + kept + "/repro.sh, which repeats it");
+  }
+
+  /// What stopped the jury is told as the original's failure where it was that.
+  Result<void> or_originals(Result<void> result) {
+    if (result.ok() || !original_outputs_->is_broken()) return result;
+    return original_failed(std::move(result).error());
   }
 
   Result<void> remember_expected() {
@@ -282,7 +324,7 @@ class Search {
       if (!index) break;
       Candidate& candidate = candidates_[*index];
       if (!candidate.out) {
-        auto checked = check_one(candidate);
+        auto checked = or_originals(jury_->check(candidate));
         if (!checked.ok()) {
           session_.cancel.cancel();  // jobs that still run would only be waited for
           return checked;
@@ -300,85 +342,29 @@ class Search {
     return line + "checked, drop " + short_number(candidate.searched ? candidate.searched->value : 0);
   }
 
-  Result<void> check_one(Candidate& candidate) {
-    if (const auto known = session_.journal->find("checked", candidate.digest)) {
-      if (restore_check(session_, *known, candidate)) return {};
-    }
-    if (session_.stopping()) {
-      retire(candidate, CandidateFate::kNotTried, session_.cancel.cancelled() ? "cancelled" : "time");
-      return {};
-    }
-    const CheckPart part{session_.split.search, session_.split.independent, true, "check"};
-    auto drop = check(session_, *original_outputs_, candidate, part);
-    if (!drop.ok()) {
-      const Error& error = drop.error();
-      if (error.kind() == ErrorKind::kCancelled)
-        retire(candidate, CandidateFate::kNotTried, "cancelled");
-      else if (session_.deadline.passed())
-        retire(candidate, CandidateFate::kNotTried, "time: the budget ended while it was checked");
-      else if (original_outputs_->is_broken())
-        return original_failed(error);
-      else if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kBadInput)
-        return std::move(drop).error();  // the metric's
-      else
-        retire(candidate, CandidateFate::kFailed, error.full_message());
-      return {};
-    }
-    candidate.searched = *drop;
-    // A later search has the time for all samples, and who answers wrong is tried again, as all that failed.
-    if (candidate.check_cut || drop->new_non_finite) return {};
-    return session_.journal->record("checked", candidate.digest, check_to_json(session_, candidate));
-  }
-
   /// Sorts the checked candidates into those that may win and those whose price is only shown.
-  Result<void> qualify() {
+  void sort_contenders() {
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      Candidate& candidate = candidates_[i];
-      if (candidate.out || !candidate.searched) continue;
-      const accuracy::Drop& drop = *candidate.searched;
-      set_drop(candidate.row, drop, session_.split.independent);
-      if (drop.new_non_finite) {
-        retire(candidate, CandidateFate::kFailed, "wrong answer: NaN or infinity where the original has numbers");
-        continue;
-      }
-      if (session_.store.random() && candidate.reduced) {
-        candidate.row.fate = CandidateFate::kNotJudged;
-        candidate.row.reason = "accuracy not judged: samples are random, and it ran in " + candidate.row.ran_precision;
-        excluded_.push_back(i);
-      } else if (session_.budget.full_precision_only()) {
-        if (candidate.reduced) {
-          candidate.row.fate = CandidateFate::kReduced;
-          candidate.row.reason =
-              "ran in " + candidate.row.ran_precision + "; full precision only without a --metric-drop above 0";
-          excluded_.push_back(i);
-        } else if (drop.relative_l2 > accuracy::kFullPrecision) {
-          candidate.row.fate = CandidateFate::kOverBudget;
-          candidate.row.reason = "relative L2 " + short_number(drop.relative_l2) + " to the original, above 0.001";
-          excluded_.push_back(i);
-        } else {
-          contenders_.push_back(i);
-        }
-      } else if (accuracy::judge(drop, session_.budget) == accuracy::Verdict::kBreaks) {
-        over_budget(candidate, drop, "search");
-        excluded_.push_back(i);
-      } else {
-        contenders_.push_back(i);
-      }
+      const Standing standing = qualify(session_, candidates_[i]);
+      if (standing == Standing::kContender) contenders_.push_back(i);
+      if (standing == Standing::kOnlyPriced) excluded_.push_back(i);
     }
-    return {};
   }
 
-  void over_budget(Candidate& candidate, const accuracy::Drop& drop, const std::string& part) const {
-    candidate.row.fate = CandidateFate::kOverBudget;
-    // What decides where a confidence is asked for is the bound.
-    const std::string bound = !session_.budget.confidence ? ""
-                              : drop.high                 ? ", bound " + short_number(*drop.high)
-                                                          : ", no bound known";
-    candidate.row.reason =
-        "drop " + short_number(drop.value) + bound + " on the " + part + " samples, budget " +
-        short_number(session_.budget.drop.value_or(0)) +
-        (session_.signature.outputs.size() > 1 && !drop.output.empty() ? " (output " + drop.output + ")" : "");
+  /// The corners are run after everything else, in time that no stage before may use.
+  void hold_back_corners() {
+    if (!has_corners() || contenders_.empty()) return;
+    double call = 0, load = original_.row.load_seconds.value_or(0);
+    for (const std::size_t index : contenders_) {
+      call = std::max(call, candidates_[index].rough_seconds);
+      load = std::max(load, candidates_[index].row.load_seconds.value_or(0));
+    }
+    const double own = session_.request->time_budget_seconds.value_or(0) * (kTailShare - kConfirmShare);
+    session_.held_back += std::max(corner_seconds(session_.signature, call, load) - own, 0.0);
   }
+
+  /// Axes that move have corners; ragged samples have such axes.
+  bool has_corners() const { return !session_.stage_excluded(kCorners) && !corners_of(session_.signature).empty(); }
 
   /// The finalists, fastest first, on samples that no decision has seen; who fails leaves. True where the fastest fell
   /// and the others are to race without them. Whoever is slower than the first that holds waits for that race, since it
@@ -388,13 +374,13 @@ class Search {
     bool fell = false, another = false;
     for (const std::size_t index : contest.finalists) {
       Candidate& candidate = candidates_[index];
-      SPEEDSTER_TRY(judge_one(candidate, false));
+      SPEEDSTER_TRY(or_originals(jury_->judge(candidate)));
       if (candidate.row.fate == CandidateFate::kNotTried && candidate.out && time_for_another()) {
         // Only this stage's time ended: the fastest is worth that of the second.
         candidate.out = false;
         candidate.row.reason.clear();
         session_.enter("judge", kSecondJudgeShare);
-        SPEEDSTER_TRY(judge_one(candidate, false));
+        SPEEDSTER_TRY(or_originals(jury_->judge(candidate)));
       }
       const bool holds = !candidate.out && candidate.judged;
       if (holds) kept.push_back(index);
@@ -406,111 +392,95 @@ class Search {
     contest.finalists = kept;
     if (!contest.priced) return false;
     Candidate& priced = candidates_[*contest.priced];
-    SPEEDSTER_TRY(judge_one(priced, true));
+    SPEEDSTER_TRY(or_originals(jury_->price(priced)));
     if (priced.out || !priced.judged) contest.priced.reset();
     return false;
   }
 
-  /// Sets what a candidate loses on the judging samples, where that can be found out, and what follows from it.
-  Result<void> judge_one(Candidate& candidate, bool priced) {
-    // It may have been judged before a race was repeated.
-    if (!candidate.judged && !session_.split.independent) candidate.judged = candidate.searched;
-    if (!candidate.judged) {
-      if (const auto known = session_.journal->find("judged", candidate.digest)) {
-        candidate.judged = drop_from_json(*known);
-        candidate.check_cut = false;
-      }
-    }
-    if (!candidate.judged) {
-      const CheckPart part{session_.split.judging, true, false, "judge"};
-      auto drop = check(session_, *original_outputs_, candidate, part);
-      if (!drop.ok()) return not_judged(candidate, priced, std::move(drop).error());
-      candidate.judged = *drop;
-      if (!candidate.check_cut && !drop->new_non_finite)
-        SPEEDSTER_TRY(session_.journal->record("judged", candidate.digest, accuracy::to_json(*drop)));
-    }
-    if (candidate.judged) judged_verdict(candidate, priced);
-    return {};
-  }
-
-  Result<void> not_judged(Candidate& candidate, bool priced, Error error) {
-    const ErrorKind kind = error.kind();
-    if (session_.stopping()) {
-      if (!priced)  // which keeps its fate; only its price stays unknown
-        retire(candidate, CandidateFate::kNotTried,
-               session_.cancel.cancelled() ? "cancelled" : "time: the budget ended before it was judged");
+  /// The winner must run every declared shape; one that does not is out and the next takes its place. What the package
+  /// falls back to must run them, too.
+  Result<void> declare(const Contest& contest) {
+    session_.enter(kCorners, kTailShare);
+    if (!has_corners()) {
+      ranked_ = with_fallbacks(session_, candidates_, ranked_);
       return {};
     }
-    if (kind == ErrorKind::kUsage || kind == ErrorKind::kBadInput) return error;  // the metric's
-    if (original_outputs_->is_broken()) return original_failed(std::move(error));
-    retire(candidate, CandidateFate::kFailed, error.full_message());
+    const Candidate& baseline = contest.baseline_is_defaults ? defaults_ : original_;
+    const ServeSpec spec = session_.serve_spec(baseline, kCorners);
+    std::optional<ServedPackage> original;
+    SPEEDSTER_TRY(declare_winner(baseline, spec, original));
+    if (ranked_.empty()) return {};
+    std::vector<std::size_t> kept;
+    for (const std::size_t index : with_fallbacks(session_, candidates_, ranked_)) {
+      if (!kept.empty()) {
+        SPEEDSTER_ASSIGN(const bool runs, runs_corners(baseline, spec, original, candidates_[index]));
+        if (!runs) continue;
+      }
+      kept.push_back(index);
+    }
+    ranked_ = std::move(kept);
     return {};
   }
 
-  void judged_verdict(Candidate& candidate, bool priced) {
-    const accuracy::Drop& drop = *candidate.judged;
-    set_drop(candidate.row, drop, session_.split.independent);
-    candidate.row.drop_note = !session_.split.independent ? "not independent"
-                              : candidate.check_cut
-                                  ? "judged on " + std::to_string(drop.samples) + " samples: the time budget"
-                                  : "";
-    if (priced) {
-      if (candidate.row.fate == CandidateFate::kOverBudget && !session_.budget.full_precision_only() &&
-          accuracy::judge(drop, session_.budget) == accuracy::Verdict::kBreaks)
-        over_budget(candidate, drop, "judging");
-      return;
-    }
-    const bool full_only = session_.budget.full_precision_only();
-    if (drop.new_non_finite)
-      retire(candidate, CandidateFate::kFailed, "wrong answer on the judging samples: NaN or infinity");
-    else if (full_only && drop.relative_l2 > accuracy::kFullPrecision) {
-      retire(candidate, CandidateFate::kOverBudget,
-             "relative L2 " + short_number(drop.relative_l2) + " on the judging samples");
-    } else if (!full_only) {
-      const accuracy::Verdict verdict = accuracy::judge(drop, session_.budget);
-      if (verdict == accuracy::Verdict::kHoldsByEstimateOnly)
-        candidate.row.drop_note =
-            "held by the estimate only" + (candidate.row.drop_note.empty() ? "" : "; " + candidate.row.drop_note);
-      if (verdict == accuracy::Verdict::kBreaks) {
-        over_budget(candidate, drop, "judging");
-        candidate.out = true;
-      }
-    }
+  /// Whether the original's child is there; `why` says why not.
+  bool start_for_corners(const ServeSpec& spec, std::optional<ServedPackage>& original, std::string& why) {
+    if (session_.cancel.cancelled()) why = "cancelled";
+    if (why.empty() && session_.stopping()) why = "the time budget ended";
+    if (!why.empty()) return false;
+    if (original && original->running()) return true;
+    auto started = ServedPackage::start(*session_.supervisor, spec, session_.deadline, session_.cancel);
+    if (started.ok())
+      original = *std::move(started);
+    else
+      why = started.error().full_message();
+    return started.ok();
   }
 
-  /// The winner must run every declared shape; one that does not is out and the next takes its place.
-  Result<void> declare(Contest& contest) {
-    session_.enter(kCorners, kTailShare);
-    // Axes that move have corners; ragged samples have such axes.
-    if (session_.stage_excluded(kCorners) || corners_of(session_.signature).empty()) return {};
+  /// For a variant that only stands in: who was not seen to run the corners is not packaged.
+  Result<bool> runs_corners(const Candidate& baseline, const ServeSpec& spec, std::optional<ServedPackage>& original,
+                            Candidate& candidate) {
+    const std::string subject = baseline.digest + ":" + candidate.digest;
+    for (const char* event : {"corners", "fallback corners"})
+      if (session_.journal->find(event, subject)) return true;
+    std::string why;
+    if (start_for_corners(spec, original, why)) {
+      bool whole = true;
+      auto rows = corners(session_, *original, spec, candidate, CornerRuns::kOnce, whole);
+      if (rows.ok()) {
+        if (whole) SPEEDSTER_TRY(session_.journal->record("fallback corners", subject, true));
+        return true;
+      }
+      why = rows.error().full_message();
+    }
+    notes_.push_back(candidate.recipe.name +
+                     " is not in the package: it was not seen to run the corners of the shapes (" + why + ")");
+    return false;
+  }
+
+  Result<void> declare_winner(const Candidate& baseline, const ServeSpec& spec,
+                              std::optional<ServedPackage>& original) {
     const auto not_run = [&](const std::string& why) -> Result<void> {
       notes_.push_back("the corners of the declared shapes were not run: " + why);
       return {};
     };
-    const Candidate& baseline = contest.baseline_is_defaults ? defaults_ : original_;
-    const ServeSpec original_spec = session_.serve_spec(baseline, "corners");
-    std::optional<ServedPackage> original;
     while (!ranked_.empty()) {
       Candidate& winner = candidates_[ranked_.front()];
       if (winner.row.fate != CandidateFate::kWinner) {
         winner.row.fate = CandidateFate::kWinner;
         winner.row.reason = short_number(winner.row.speedup->value) +
                             " times the original's speed; a faster one failed at a corner of the shapes";
+        session_.progress.best = winner.recipe.name;
+        session_.progress.best_speedup = winner.row.speedup->value;
       }
       const std::string subject = baseline.digest + ":" + winner.digest;
       if (const auto known = session_.journal->find("corners", subject)) {
         corner_rows_ = corners_from_json(*known);
         return {};
       }
-      if (session_.cancel.cancelled()) return not_run("cancelled");
-      if (session_.stopping()) return not_run("the time budget ended");
-      if (!original || !original->running()) {
-        auto started = ServedPackage::start(*session_.supervisor, original_spec, session_.deadline, session_.cancel);
-        if (!started.ok()) return not_run(started.error().full_message());
-        original = *std::move(started);
-      }
+      std::string why;
+      if (!start_for_corners(spec, original, why)) return not_run(why);
       bool whole = true;
-      auto rows = corners(session_, *original, original_spec, winner, whole);
+      auto rows = corners(session_, *original, spec, winner, CornerRuns::kTimed, whole);
       if (rows.ok()) {
         corner_rows_ = *std::move(rows);
         if (whole) SPEEDSTER_TRY(session_.journal->record("corners", subject, corners_to_json(corner_rows_)));
@@ -551,6 +521,7 @@ class Search {
   std::map<std::string, compiler::Availability> backends_;
   bool has_defaults_ = true, from_file_ = false;
   std::optional<OriginalOutputs> original_outputs_;
+  std::optional<Jury> jury_;
   std::vector<ExpectedSample> expected_;
   std::vector<std::size_t> contenders_, excluded_, ranked_;
   std::vector<CornerRow> corner_rows_;

@@ -34,21 +34,30 @@ struct ServedPackage::State {
 
   /// Sends a request within the time that one may take, and tells the listener where it failed.
   Result<Json> call(const Json& request, const Deadline& deadline, const CancelToken& cancel) {
-    if (paused) {
-      SPEEDSTER_TRY(child.resume());
-      paused = false;
-    }
     latest = request;
-    auto reply = child.call(request, deadline.sooner(spec.call_timeout_seconds), cancel);
+    at_sample.reset();
+    auto reply = awake_call(request, deadline, cancel);
     if (!reply.ok() && reply.error().kind() != ErrorKind::kCancelled) report(request, reply.error());
     return reply;
   }
 
+  Result<Json> awake_call(const Json& request, const Deadline& deadline, const CancelToken& cancel) {
+    if (paused) {
+      SPEEDSTER_TRY(child.resume());
+      paused = false;
+    }
+    return child.call(request, deadline.sooner(spec.call_timeout_seconds), cancel, [this](const Json& progress) {
+      if (progress.contains("sample") && progress["sample"].is_number_unsigned())
+        at_sample = progress["sample"].get<std::size_t>();
+    });
+  }
+
   void report(const Json& request, const Error& error) const {
     if (!spec.failed) return;
-    job::ServeFailure failure{spec.directory, spec.package, spec.samples, {loaded}, error, spec.limits, {}, {}};
+    job::ServeFailure failure{spec.directory, spec.package, spec.samples, {loaded}, error, spec.limits, {}, {}, {}};
     failure.limits.wall_seconds = 2 * spec.call_timeout_seconds;  // the loading and the call
     if (request != loaded) failure.requests.push_back(request);
+    failure.sample = at_sample;
     spec.failed(std::move(failure));
   }
 
@@ -125,6 +134,7 @@ struct ServedPackage::State {
   ServeSpec spec;
   Json loaded;  // the request that loaded the package
   Json latest;
+  std::optional<std::size_t> at_sample;  // of a request of several, the last that was begun
   UniqueFd memory;
   void* map = nullptr;
   std::size_t map_bytes = 0;
@@ -184,6 +194,7 @@ Result<Json> ServedPackage::stats(const Deadline& deadline, const CancelToken& c
 
 void ServedPackage::report_wrong(const Error& error, std::optional<std::size_t> sample) {
   const std::size_t one[] = {sample.value_or(0)};
+  state_->at_sample = sample;
   state_->report(sample ? run_request(one) : state_->latest, error);
 }
 
@@ -206,6 +217,7 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
   SPEEDSTER_ASSIGN(auto all, state_->outputs_in(reply));
   SPEEDSTER_ASSIGN(const double seconds, json_number(reply, "call_seconds", kWho));
   if (all.size() != 1) return Error(ErrorKind::kInternal, "[serve] expected the outputs of one call");
+  SPEEDSTER_TRY(pause());  // the outputs lie in memory of ours
   return ShapeRun{std::move(all.front()), seconds};
 }
 
@@ -252,7 +264,10 @@ Result<std::vector<double>> ServedPackage::tail(int calls, int concurrency, std:
 
 Result<void> ServedPackage::pause() {
   if (state_->paused) return {};
-  SPEEDSTER_TRY(state_->child.pause());
+  if (auto paused = state_->child.pause(); !paused.ok()) {
+    state_->report(state_->latest, paused.error());
+    return paused;
+  }
   state_->paused = true;
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "samples/resample.h"
 #include "tensor/copy.h"
 
 namespace speedster::search {
@@ -11,12 +12,23 @@ namespace {
 /// The inputs of the failed call as npz, for the vendor's script; nothing where there are none.
 std::filesystem::path inputs_of(const Session& session, const job::ServeFailure& failure) {
   const Json& request = failure.requests.back();
-  if (!request.contains("indices") || request["indices"].empty()) return {};
-  const auto sample = session.store.sample(request["indices"].front().get<std::size_t>());
+  const bool several = request.contains("indices") && !request["indices"].empty();
+  if (!several && !request.contains("sample")) return {};
+  const std::size_t first = several ? request["indices"].front().get<std::size_t>() : request.value("sample", 0);
+  const auto sample = session.store.sample(failure.sample.value_or(first));
   if (!sample.ok()) return {};
+  const Json shapes = request.value("shapes", Json::object());
   std::vector<NamedTensor> inputs;
-  for (std::size_t i = 0; i < sample->size(); ++i)
-    inputs.push_back({session.store.input_names()[i], copy_of((*sample)[i])});
+  for (std::size_t i = 0; i < sample->size(); ++i) {
+    const std::string& name = session.store.input_names()[i];
+    if (!shapes.contains(name)) {
+      inputs.push_back({name, copy_of((*sample)[i])});
+      continue;
+    }
+    auto made = samples::resample((*sample)[i], shapes[name].get<Shape>(), name);  // a corner of the shapes
+    if (!made.ok()) return {};
+    inputs.push_back({name, *std::move(made)});
+  }
   const std::filesystem::path file = failure.directory / "inputs.npz";
   return samples::write_npz(file, inputs).ok() ? file : std::filesystem::path();
 }
@@ -37,7 +49,9 @@ void Session::end_stage() {
 }
 
 Deadline Session::end_of(double share) const {
-  return request->time_budget_seconds ? total.minus((1.0 - share) * *request->time_budget_seconds) : Deadline();
+  if (!request->time_budget_seconds) return {};
+  const double whole = *request->time_budget_seconds, held = std::min(held_back, whole / 2);
+  return total.minus(held + (1.0 - share) * (whole - held));
 }
 
 void Session::enter(const std::string& stage, double share) {
@@ -63,10 +77,24 @@ void Session::tell(const std::string& message) {
   if (request != nullptr && request->progress) request->progress(progress);
 }
 
-std::string Session::vnni() const {
-  for (const char* name : {"avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp"})
-    if (machine.isa.contains(std::string_view(name))) return name;
-  return "";
+Result<void> Session::remember_model() {
+  model_stamps.clear();
+  std::vector<fs::path> files = {model};
+  files.insert(files.end(), model_companions.begin(), model_companions.end());
+  for (fs::path& file : files) {
+    SPEEDSTER_ASSIGN(const FileStamp stamp, stamp_of(file));
+    model_stamps.emplace_back(std::move(file), stamp);
+  }
+  return {};
+}
+
+Result<void> Session::model_unchanged() const {
+  for (const auto& [file, stamp] : model_stamps)
+    if (const auto now = stamp_of(file); !now.ok() || *now != stamp)
+      return Error(ErrorKind::kBadInput, "[search] expected " + file.string() +
+                                             " to stay as it was when the search began, got a changed file; try again "
+                                             "once it is written");
+  return {};
 }
 
 bool Session::stage_excluded(const std::string& stage) const { return compiler::matches_any(request->exclude, stage); }

@@ -12,6 +12,7 @@
 #include "accuracy/metric.h"
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "compiler/recipe.h"
 #include "hardware/cpu.h"
@@ -52,7 +53,9 @@ struct Session {
   std::filesystem::path model;
   std::string model_digest;
   std::vector<std::filesystem::path> model_companions;  ///< its external data
-  Signature signature;                                  ///< with the ranges of dynamic axes
+  std::vector<std::pair<std::filesystem::path, FileStamp>> model_stamps;
+  Signature signature;                 ///< with the ranges of dynamic axes
+  bool data_dependent_shapes = false;  ///< the model has operators whose extents depend on values
   samples::SampleStore store;
   std::filesystem::path store_directory;
   samples::Split split;
@@ -71,6 +74,7 @@ struct Session {
   CancelToken cancel;
   Deadline total;                          ///< the end of the time budget
   Deadline deadline;                       ///< the end of this stage's share of it
+  double held_back = 0;                    ///< seconds at its end that no stage before may use: for large files
   std::string original_precision = "f32";  ///< what the original really ran at
   double started = 0;
   Log log;
@@ -83,18 +87,20 @@ struct Session {
   /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
   void enter(const std::string& stage, double share = 1.0);
   void end_stage();
-  /// When `share` of the time budget is used; never without a budget.
+  /// When `share` of the time budget but for what is held back is used; never without a budget.
   Deadline end_of(double share) const;
   void tell(const std::string& message = {});  ///< calls the request's callback
   bool stage_excluded(const std::string& stage) const;
 
   bool stopping() const { return cancel.cancelled() || deadline.passed(); }
+  /// Notes how the model's files are now, before they are read.
+  Result<void> remember_model();
+  /// Kind bad input where the model's files are not as they were: what is made of them would have another's name.
+  Result<void> model_unchanged() const;
   /// Threads of one execution; 0 = the vendor's own number, for the vendor's defaults where the user named none.
   int threads_of(const compiler::Recipe& recipe) const {
     return recipe.vendor_defaults && request->threads == 0 ? 0 : threads;
   }
-  /// The instruction set of int8 products that this machine has; empty where it has none.
-  std::string vnni() const;
   ServeSpec serve_spec(const Candidate& candidate, const std::string& purpose) const;
 };
 
@@ -143,14 +149,16 @@ class OriginalOutputs {
   std::optional<Error> broken_;
 };
 
-/// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Stops early
-/// when the budget is out of reach. Errors are the candidate's, but for those of an original that is_broken() and of
-/// the user's metric and labels (kinds usage and bad input).
+/// Runs a candidate in step with the original over these samples and returns its drop in the user's metric. Errors are
+/// the candidate's, but for those of an original that is_broken() and of the user's metric and labels (kinds usage and
+/// bad input).
 struct CheckPart {
   std::span<const std::size_t> samples;
   bool independent = true;
-  bool stop_when_hopeless = true;
+  enum class Extent { kWhole, kUntilHopeless };  ///< whether it stops when the budget is out of reach
+  Extent extent = Extent::kUntilHopeless;
   std::string purpose;  ///< "check" or "judge", names the child's folder
+  double time_share;    ///< of the stage's time that it may take under a time budget
 };
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);
 
@@ -159,12 +167,15 @@ void note_info(const Session& session, Candidate& candidate, const Json& info);
 /// Bits of the mantissa that count: "f64" > "f32" > "f16" > "bf16" > "int8" and "mixed" > "unknown".
 int precision_rank(std::string_view precision);
 
-/// Runs every corner of the declared shapes on the original and the winner, and times both on each third of ragged
-/// samples by size; names those where the winner is slower, and reports one that fails or differs as an error of the
-/// candidate. `original_spec` starts the original again where a corner killed it; `whole` becomes false where the end
-/// of the time or the original cut the list short.
+/// Runs every corner of the declared shapes on the original and a candidate, and reports one that fails or differs as
+/// an error of the candidate. Where they are timed, also each third of ragged samples by size is, and those where the
+/// candidate is slower are named. `original_spec` starts the original again where a corner killed it; `whole` becomes
+/// false where the end of the time or the original cut the list short.
+enum class CornerRuns { kOnce, kTimed };
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, const ServeSpec& original_spec,
-                                       Candidate& winner, bool& whole);
+                                       Candidate& candidate, CornerRuns runs, bool& whole);
+/// About what timed corners take: `call_seconds` at the samples' sizes and `load_seconds` of the slower of the two.
+double corner_seconds(const Signature& signature, double call_seconds, double load_seconds);
 /// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
 Result<void> check_shapes(const Signature& signature, const Outputs& wants, const Outputs& got);
 /// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.

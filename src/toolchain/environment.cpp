@@ -1,11 +1,9 @@
 #include "toolchain/environment.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -61,7 +59,7 @@ Result<Environment> find(std::string_view name) {
   return read_environment(name);
 }
 
-std::vector<Row> list() {
+std::vector<Row> list(bool with_bytes) {
   std::set<std::string> names;
   for (std::string& name : list_recipes()) names.insert(std::move(name));
   std::error_code error;
@@ -84,7 +82,7 @@ std::vector<Row> list() {
       Result<Environment> environment = read_environment(name);
       if (environment) {
         row.environment = std::move(environment).value();
-        row.environment.bytes = directory_size(fs::path(row.environment.root) / "");
+        if (with_bytes) row.environment.bytes = directory_size(fs::path(row.environment.root) / "");
         row.packages = row.environment.packages;
         row.outdated = recipe.ok() && recipe->lock_digest != row.environment.lock_digest;
       } else if (row.problem.empty()) {
@@ -96,23 +94,17 @@ std::vector<Row> list() {
   return rows;
 }
 
-Result<FolderLock> FolderLock::take(std::string_view name, const CancelToken& cancel) {
+Result<FileLock> lock_toolchain(std::string_view name, const CancelToken& cancel) {
   const fs::path home = home_of(name);
-  SPEEDSTER_TRY(make_directories(home));
-  const int fd = ::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno_error(errno, kWho, "a folder", home);
-  FolderLock lock(fd);
-  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return errno_error(errno, kWho, "a folder that can be locked", home);
+  SPEEDSTER_TRY(make_directories(home.parent_path()));
+  while (true) {
+    SPEEDSTER_ASSIGN(std::optional<FileLock> lock,
+                     FileLock::try_take(home.string() + ".lock", FileLock::Mode::kExclusive));
+    if (lock) return *std::move(lock);
     if (cancel.cancelled())
       return Error(ErrorKind::kCancelled, "[toolchain] cancelled while another process installs " + std::string(name));
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  return lock;
-}
-
-FolderLock::~FolderLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 std::uint64_t sweep(std::string_view name, const fs::path& keep) {
@@ -136,14 +128,14 @@ Result<std::uint64_t> remove(std::string_view name) {
   if (!plain || !is_there(home))
     return Error(ErrorKind::kNotFound, "[toolchain] expected an installed toolchain, got \"" + std::string(name) +
                                            "\"; try speedster toolchain list");
-  SPEEDSTER_ASSIGN(const FolderLock lock, FolderLock::take(name, {}));
+  SPEEDSTER_ASSIGN(const FileLock lock, lock_toolchain(name, {}));
   std::error_code error;
   // The link goes first: from then on nobody finds a half-removed environment.
   fs::remove(home / kLinkName, error);
   if (error) return errno_error(error.value(), kWho, "a removable link", home / kLinkName);
   const std::uint64_t freed = sweep(name, {});
-  fs::remove_all(home, error);
-  if (error) return errno_error(error.value(), kWho, "a removable folder", home);
+  SPEEDSTER_TRY(remove_directory(home));
+  lock.remove();
   return freed;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/lock.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::toolchain {
@@ -19,18 +20,8 @@ std::string stamp_text(const Recipe& recipe, std::string_view python_version);
 /// Reads the stamp of the linked environment.
 Result<Environment> read_environment(std::string_view name);
 
-/// An exclusive lock on a toolchain's folder, held until destroyed; waits for whoever has it unless cancelled.
-class FolderLock {
- public:
-  static Result<FolderLock> take(std::string_view name, const CancelToken& cancel);
-  FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FolderLock& operator=(FolderLock&&) = delete;
-  ~FolderLock();
-
- private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-  int fd_ = -1;
-};
+/// Only one process at a time changes a toolchain; waits for whoever does unless cancelled.
+Result<FileLock> lock_toolchain(std::string_view name, const CancelToken& cancel);
 
 /// Removes every env-* folder but `keep`: what interrupted and replaced installations left. Needs the lock. Bytes
 /// freed.

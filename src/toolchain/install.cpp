@@ -116,12 +116,13 @@ Result<void> publish(const fs::path& home, const fs::path& environment) {
 
 Result<Environment> install(std::string_view name, const InstallOptions& options) {
   SPEEDSTER_ASSIGN(const Recipe recipe, find_recipe(name));
-  SPEEDSTER_ASSIGN(const FolderLock lock, FolderLock::take(name, options.cancel));
+  SPEEDSTER_ASSIGN(const FileLock lock, lock_toolchain(name, options.cancel));
   if (Result<Environment> present = read_environment(name);
       present && present->lock_digest == recipe.lock_digest && !options.force)
     return present;
 
   const fs::path home = home_of(name);
+  SPEEDSTER_TRY(make_directories(home));
   std::error_code ignored;
   sweep(name, fs::read_symlink(home / kLinkName, ignored));
   SPEEDSTER_ASSIGN(const Python python, choose_python(options));

@@ -71,7 +71,8 @@ struct Row {
   Environment environment;                      ///< where installed
   std::map<std::string, std::string> packages;  ///< of the environment, else of the recipe
 };
-std::vector<Row> list();
+/// `with_bytes`: also what each environment takes on disk, which means looking at every file.
+std::vector<Row> list(bool with_bytes = false);
 
 struct InstallOptions {
   /// The interpreter to build from; empty: SPEEDSTER_PYTHON, else the first supported on PATH.

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "base/files.h"
+#include "cli/parse.h"
+#include "search/command_line.h"
 #include "support.h"
 #include "unit/report/example.h"
 
@@ -131,6 +133,63 @@ TEST(OptimizeOptions, TheCommandLineCanBePastedBack) {
   const auto request = request_of({"my model.onnx", "--data", "x.npz"});
   ASSERT_TRUE(request);
   EXPECT_EQ(request->command_line, "speedster optimize 'my model.onnx' --data x.npz");
+}
+
+/// The command of a request, parsed again.
+std::optional<OptimizeRequest> again(const OptimizeRequest& request) {
+  const auto words = split_command(search::command_of(request), "the command");
+  EXPECT_TRUE(words.ok()) << words.error().full_message();
+  if (!words.ok()) return std::nullopt;
+  return request_of({words->begin() + 2, words->end()});  // without "speedster optimize"
+}
+
+TEST(OptimizeOptions, ARequestFromCxxHasACommandThatAsksTheSame) {
+  OptimizeRequest request;
+  request.model = "my model.onnx";
+  request.output = "out.speedster";
+  request.data = "random:3";
+  request.labels = "l.npy";
+  request.shapes = {{"a", {1, 3}}, {"b", {2}}};
+  request.ranges = {{"a", {-0.5, 5}}};
+  request.axes = {{"width", {80, 320, 1280}}};
+  request.metric_command = {"python3", "it's.py", "{original}"};
+  request.metric_drop = 0.015;
+  request.metric_confidence = 0.9;
+  request.output_name = "y";
+  request.backends = {"openvino", "onnxruntime"};
+  request.precisions = {"fp32"};
+  request.exclude = {"*int8*"};
+  request.exclude_nodes = {"head", "Softmax"};
+  request.threads = 3;
+  request.session = {{"arena", "0"}, {"streams", "2"}};
+  request.concurrency = 2;
+  request.time_budget_seconds = 90.5;
+  request.candidate_timeout_seconds = 61;
+  request.memory_limit_bytes = 123456789;
+  request.seed = 42;
+  request.use_cache = false;
+  const auto read = again(request);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(search::command_of(*read), search::command_of(request)) << "nothing is lost on the way";
+  EXPECT_EQ(read->model, request.model);
+  EXPECT_EQ(read->metric_command, request.metric_command);
+  EXPECT_EQ(read->shapes, request.shapes);
+  EXPECT_EQ(read->ranges, request.ranges);
+  EXPECT_EQ(read->session, request.session);
+  EXPECT_EQ(read->exclude_nodes, request.exclude_nodes);
+  EXPECT_EQ(read->time_budget_seconds, request.time_budget_seconds);
+  EXPECT_EQ(read->memory_limit_bytes, request.memory_limit_bytes);
+  EXPECT_FALSE(read->use_cache);
+}
+
+TEST(OptimizeOptions, TheCommandThatAcceptsHoldsTheDrop) {
+  OptimizeRequest request;
+  request.model = "m.onnx";
+  request.data = "x.npz";
+  request.metric_drop = 0.001;
+  EXPECT_EQ(search::accept_command(request, 0.01234), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
+  request.command_line = "speedster optimize m.onnx --metric-drop=0.001 --data x.npz";
+  EXPECT_EQ(search::accept_command(request, 0.01234), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
 }
 
 TEST(OptimizeOptions, WrongValuesAreUsage) {

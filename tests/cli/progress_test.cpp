@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <sstream>
+#include <thread>
 
 #include "report/text.h"
 
@@ -48,6 +49,41 @@ struct Display {
   double now = 100;
   ProgressDisplay display;
 };
+
+TEST(ProgressDisplay, TimeGoesByWhereTheSearchHasNothingToTell) {
+  Display d(true);
+  d.display.tick();
+  EXPECT_EQ(d.out.str(), "") << "nothing to show yet";
+  d.display.update(sample());
+  d.now += 5;
+  d.display.tick();
+  EXPECT_THAT(d.out.str(), HasSubstr("36 s · 24 s left"));
+  d.now += 60;
+  d.display.tick();
+  EXPECT_THAT(d.out.str(), HasSubstr("· 0 s left"));
+}
+
+TEST(ProgressDisplay, WithoutATerminalItSaysEveryTenSecondsThatItGoesOn) {
+  Display d(false);
+  d.display.update(sample());
+  const std::size_t first = d.out.str().size();
+  d.now += 5;
+  d.display.tick();
+  EXPECT_EQ(d.out.str().size(), first);
+  d.now += 6;
+  d.display.tick();
+  EXPECT_THAT(d.out.str(), HasSubstr("42 s"));
+}
+
+TEST(ProgressDisplay, ItsOwnThreadTicksAndEnds) {
+  std::ostringstream out;
+  {
+    ProgressDisplay display(out, {true, false, true, 80});
+    display.update(sample());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1300));
+  }
+  EXPECT_THAT(out.str(), HasSubstr("32 s"));
+}
 
 TEST(ProgressDisplay, RewritesOneLineInATerminal) {
   Display d(true);

@@ -6,12 +6,12 @@
 #include "base/clock.h"
 #include "job/exec.h"
 #include "job/reply.h"
+#include "samples/resample.h"
 #include "worker/modes.h"
 #include "worker/pipes.h"
 #include "worker/probe.h"
 #include "worker/serve/block.h"
 #include "worker/serve/loaded.h"
-#include "worker/serve/resample.h"
 #include "worker/serve/slot.h"
 
 namespace speedster::worker {
@@ -37,6 +37,8 @@ int integer(const Json& request, const char* key, int fallback) {
 
 class Server {
  public:
+  explicit Server(const Pipes& pipes) : pipes_(pipes) {}
+
   Result<Json> answer(const std::string& op, const Json& request) {
     if (op == "probe") {
       SPEEDSTER_ASSIGN(const std::string name, json_string(request, "backend", kWho));
@@ -79,6 +81,8 @@ class Server {
     Json outputs = Json::array();
     std::size_t done = begin;
     do {
+      // Where a vendor ends this process, the parent knows on which.
+      pipes_.send({{"progress", 0}, {"sample", indices[done]}});
       SPEEDSTER_ASSIGN(const Inputs* sample, loaded_->sample(indices[done]));
       SPEEDSTER_ASSIGN(Json described, run_into_slot(*sample));
       outputs.push_back(std::move(described));
@@ -112,7 +116,7 @@ class Server {
           shape.push_back(size.get<std::int64_t>());
         }
       }
-      SPEEDSTER_ASSIGN(tensors.emplace_back(), resample(sample->tensors()[i], shape, name));
+      SPEEDSTER_ASSIGN(tensors.emplace_back(), samples::resample(sample->tensors()[i].view(), shape, name));
     }
     loaded_->forget(index);
     const Inputs inputs(std::move(tensors));
@@ -171,6 +175,7 @@ class Server {
     return Json{{"profile", std::move(json)}};
   }
 
+  const Pipes& pipes_;
   std::unique_ptr<Loaded> loaded_;
   Slot slot_;
 };
@@ -179,7 +184,7 @@ class Server {
 
 int serve_mode() {
   Pipes pipes;
-  Server server;
+  Server server(pipes);
   while (true) {
     const Result<std::optional<Json>> request = pipes.next();
     if (!request) {

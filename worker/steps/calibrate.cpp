@@ -2,12 +2,14 @@
 /// options target and calibration they serve every target and method: all static candidates of a search share one run.
 #include "compressor/calibrate.h"
 
+#include <optional>
 #include <set>
 
 #include "compressor/steps.h"
 #include "samples/store.h"
 #include "worker/steps/quantization_options.h"
 #include "worker/steps/step.h"
+#include "worker/steps/vendor_script.h"
 #include "worker/vendor.h"
 
 namespace speedster::worker {
@@ -22,14 +24,18 @@ void set_if_known(const backend::Plugin& plugin, backend::Options& options, cons
 /// Runs samples of the store on an ONNX file, with the outputs left to the backend.
 class SampleRunner {
  public:
-  static Result<compressor::RunSample> load(const backend::Instance& instance, const fs::path& file, int threads,
-                                            const samples::SampleStore& store) {
+  static backend::Options options(const backend::Instance& instance, int threads) {
     backend::Options options;
     set_if_known(instance.plugin(), options, "precision", "fp32");
     set_if_known(instance.plugin(), options, "optimization", "disable");
     set_if_known(instance.plugin(), options, "threads", std::to_string(threads));
     // Between two calls it is the ranges that need the processor.
     set_if_known(instance.plugin(), options, "spinning", "0");
+    return options;
+  }
+
+  static Result<compressor::RunSample> load(const backend::Instance& instance, const fs::path& file,
+                                            const backend::Options& options, const samples::SampleStore& store) {
     SPEEDSTER_ASSIGN(backend::Model model, instance.load(file, options));
     SPEEDSTER_ASSIGN(Signature signature, model.signature());
     SPEEDSTER_ASSIGN(backend::Context context, model.open_context());
@@ -128,7 +134,8 @@ Result<Json> calibrate_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const samples::SampleStore store, samples::SampleStore::open(samples_path));
   SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const std::vector<std::string> tensors, wanted_tensors(context, model));
-  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(context.text("backend", "onnxruntime")));
+  const std::string backend = context.text("backend", "onnxruntime");
+  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend));
 
   compressor::CalibrateOptions calibration;
   if (context.text("calibration", "percentile") == "percentile")
@@ -137,13 +144,19 @@ Result<Json> calibrate_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(calibration.samples, chosen(context, store));
   calibration.memory_bytes =
       static_cast<std::uint64_t>(context.number("memory_bytes", static_cast<double>(calibration.memory_bytes)));
-  SPEEDSTER_ASSIGN(const TempDir graphs, TempDir::create("graphs-", context.directory));
-  calibration.folder = graphs.path();
+  // What the vendor fails on stays, for its script.
+  calibration.folder = context.directory / "graphs";
+  SPEEDSTER_TRY(make_directories(calibration.folder));
+  const backend::Options options = SampleRunner::options(vendor.instance, context.threads);
+  std::optional<VendorScript> script;
   calibration.progress = [&](double share) { context.progress(share, "calibrate"); };
   SPEEDSTER_ASSIGN(const compressor::CalibratedRanges ranges,
                    compressor::calibrate(model, tensors, calibration, [&](const fs::path& file) {
-                     return SampleRunner::load(vendor.instance, file, context.threads, store);
+                     script.emplace(context, backend, vendor.version, options, file);
+                     return SampleRunner::load(vendor.instance, file, options, store);
                    }));
+  if (script) script->not_needed();
+  SPEEDSTER_TRY(remove_directory(calibration.folder));
   Json json = {{"minmax", compressor::to_json(ranges.minmax)}};
   if (!ranges.percentile.empty()) json["percentile"] = compressor::to_json(ranges.percentile);
   SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(json, 1) + "\n"));

@@ -1,7 +1,10 @@
 /// A backend turns a model into its artifact; pack takes a file as it is.
-#include "job/repro.h"
+#include <optional>
+#include <utility>
+
 #include "worker/steps/draft.h"
 #include "worker/steps/step.h"
+#include "worker/steps/vendor_script.h"
 #include "worker/vendor.h"
 
 namespace speedster::worker {
@@ -30,30 +33,6 @@ Result<Artifact> read_answer(const Json& answer, fs::path folder, const std::str
   return artifact;
 }
 
-/// Kept in the job's directory if the vendor fails, however that is; removed when it did not.
-class VendorScript {
- public:
-  VendorScript(const StepContext& context, const std::string& backend, const std::string& version,
-               const backend::Options& load) {
-    const Result<fs::path> model = context.input("model");
-    if (!model) return;
-    job::VendorRepro repro;
-    repro.backend = backend;
-    repro.version = version;
-    repro.model = model->lexically_relative(context.directory).string();
-    repro.options.insert(load.begin(), load.end());
-    repro.threads = context.threads;
-    if (job::write_vendor_repro(context.directory, repro)) path_ = context.directory / "repro_vendor.py";
-  }
-  void not_needed() const {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove(path_, ignored);
-  }
-
- private:
-  fs::path path_;
-};
-
 /// `written`: what there is of it already.
 Result<void> room_for_a_copy(const fs::path& model, const fs::path& folder, const std::string& who,
                              std::uint64_t written = 0) {
@@ -72,22 +51,26 @@ Result<Json> compile_step(const StepContext& context) {
   const std::string who = "compile/" + backend;
   SPEEDSTER_ASSIGN(const fs::path model, context.input("model"));
   SPEEDSTER_ASSIGN(const backend::Options load, options_from_json(context.options.value("load", Json()), who));
-  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend, load));
-  SPEEDSTER_ASSIGN(const backend::Options options,
-                   backend::options_of_scope(vendor.instance.plugin(), load, "compile"));
   // A vendor copies or writes about as much as it reads, and has no words of its own for a full disk.
   SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who));
-  const VendorScript script(context, backend, vendor.version, load);
+  std::optional<VendorScript> script(std::in_place, context, backend, "", load, model);
+  SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend, load));
+  script.emplace(context, backend, vendor.version, load, model);
+  SPEEDSTER_ASSIGN(const backend::Options options,
+                   backend::options_of_scope(vendor.instance.plugin(), load, "compile"));
   SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("artifact-", context.directory));
   Result<Json> compiled = vendor.instance.compile(model, context.text("format", "onnx"), options, folder.path());
   if (!compiled) {
-    SPEEDSTER_TRY(room_for_a_copy(model, context.directory, who, directory_size(folder.path())));
+    auto room = room_for_a_copy(model, context.directory, who, directory_size(folder.path()));
+    if (!room.ok()) {
+      script->not_needed();
+      return std::move(room).error();
+    }
   }
   SPEEDSTER_ASSIGN(const Json answer, std::move(compiled));
   SPEEDSTER_ASSIGN(const Artifact artifact, read_answer(answer, folder.path(), who));
-  SPEEDSTER_ASSIGN(Json summary, write_draft(context, artifact, vendor.version));
-  script.not_needed();
-  return summary;
+  script->not_needed();  // what fails from here on is ours
+  return write_draft(context, artifact, vendor.version);
 }
 
 Result<Json> pack_step(const StepContext& context) {

@@ -98,6 +98,20 @@ TEST_F(DropTest, Psnr) {
   EXPECT_NEAR(drops.estimate(false).psnr, 10 * std::log10(1 / 0.0025), 1e-4);
 }
 
+TEST_F(DropTest, SamplesWithoutANumberAreCounted) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  DropAccumulator drops(*metric_, {"y"});
+  const Tensor blank = floats({nan, nan}), one = floats({1, nan}), empty = floats({});
+  ASSERT_TRUE(drops.add({blank.view()}, {blank.view()}, {}).ok());
+  EXPECT_EQ(drops.estimate(false).blank, 1U);
+  ASSERT_TRUE(drops.add({one.view()}, {one.view()}, {}).ok());
+  ASSERT_TRUE(drops.add({empty.view()}, {empty.view()}, {}).ok());
+  ASSERT_TRUE(drops.add({one.view()}, {blank.view()}, {}).ok());
+  const Drop drop = drops.estimate(false);
+  EXPECT_EQ(drop.blank, 1U);
+  EXPECT_TRUE(drop.new_non_finite);
+}
+
 TEST(Judge, EstimateBoundAndFullPrecision) {
   Drop drop;
   drop.value = 0.005;

@@ -93,6 +93,27 @@ TEST(Plan, SettingsReachTheBackendsThatKnowThem) {
   EXPECT_THAT(unknown.error().message(), HasSubstr("spinning"));
 }
 
+TEST(Plan, SettingsThatABackendLacksAreNamed) {
+  PlanInput input = everything();
+  input.session["arena"] = "0";
+  EXPECT_THAT(unknown_settings(input),
+              ::testing::ElementsAre("openvino has no session setting arena: its candidates run without it"));
+  input.wanted_backends = {"onnxruntime"};
+  EXPECT_THAT(unknown_settings(input), ::testing::IsEmpty());
+}
+
+TEST(Plan, WhatTheSearchItselfSetsIsNoSessionSetting) {
+  for (const auto& [key, option] : std::map<std::string, std::string>{
+           {"precision", "--precisions"}, {"threads", "--threads"}, {"contexts", "--concurrency"}}) {
+    PlanInput input = everything();
+    input.session[key] = "2";
+    const auto refused = session_of(input, "onnxruntime");
+    ASSERT_FALSE(refused.ok()) << key;
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kUsage);
+    EXPECT_THAT(refused.error().message(), HasSubstr("try " + option));
+  }
+}
+
 TEST(Plan, ExcludedNodesReachEveryStepOrTheRowSaysSo) {
   PlanInput input = everything();
   input.exclude_nodes = {"/head/*"};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "compressor/match.h"
 #include "unit/compressor/graphs.h"
 
 namespace speedster::compressor {
@@ -41,6 +42,13 @@ TEST(Placement, QuantizersStandBehindFusedActivationsAndResidualsStayInInt8) {
   EXPECT_EQ(placement.nodes.size(), 3U);
   EXPECT_EQ(placement.joined.size(), 3U) << "add, pool and flatten";
   EXPECT_EQ(placement.same_range.at("g"), "f") << "Flatten moves values: one scale serves both";
+}
+
+TEST(Match, PatternsThatFitNothingAreTold) {
+  const OnnxModel model = residual();
+  EXPECT_THAT(patterns_without_match(model, {"conv*", "Gemm", "head", "conv3", "Softmax"}),
+              ElementsAre("conv3", "Softmax"));
+  EXPECT_THAT(patterns_without_match(model, {}), ::testing::IsEmpty());
 }
 
 TEST(Placement, CalibrationLeavesOutWhatTakesAnothersScale) {

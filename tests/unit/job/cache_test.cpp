@@ -13,8 +13,8 @@
 #include <fstream>
 #include <thread>
 
+#include "base/lock.h"
 #include "job/job.h"
-#include "job/lock.h"
 #include "supervised.h"
 
 namespace speedster::job {
@@ -187,6 +187,44 @@ TEST_F(JobCache_, ItsOwnTimeLimitIsAFailureTheSearchsDeadlineIsNot) {
   EXPECT_EQ(ended.error().kind(), ErrorKind::kTimeout);
   EXPECT_TRUE(ended.directory.empty());
   EXPECT_TRUE(fs::is_empty(root() / "staging"));
+}
+
+TEST_F(JobCache_, WhoWaitsForAJobThatFailsIsToldSo) {
+  JobRequest hang = request("hang");
+  hang.limits.wall_seconds = 0.7;
+  std::vector<std::thread> waiting;
+  std::atomic<int> failed{0};
+  for (int i = 0; i < 3; ++i)
+    waiting.emplace_back([&] {
+      const auto result = cache_->run(*supervisor_, hang, Deadline::in(60), CancelToken());
+      failed += result.ok() && result->error().kind() == ErrorKind::kTimeout ? 1 : 0;
+    });
+  for (std::thread& thread : waiting) thread.join();
+  EXPECT_EQ(failed, 3);
+  EXPECT_EQ(runs(), 1);
+}
+
+TEST_F(JobCache_, InputsThatChangedWhileTheyWereCopiedAreNotUsed) {
+  JobRequest changed = request("copy");
+  changed.inputs_unchanged = [] { return Result<void>(Error(ErrorKind::kBadInput, "[test] changed")); };
+  const auto result = cache_->run(*supervisor_, changed, Deadline::in(60), CancelToken());
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind(), ErrorKind::kBadInput);
+  EXPECT_EQ(runs(), 0);
+  EXPECT_TRUE(fs::is_empty(root() / "staging"));
+}
+
+TEST_F(JobCache_, PruningRemovesCopiesThatNoJobUses) {
+  ASSERT_TRUE(make_directories(root() / "blobs").ok());
+  const fs::path copy = root() / "blobs" / std::string(64, 'a');
+  ASSERT_TRUE(write_file(copy, std::string(5000, 'x')).ok());
+  EXPECT_EQ(cache_->unused_copies_bytes(), 5000U);
+  cache_->prune(0);
+  EXPECT_TRUE(fs::exists(copy)) << "a fresh one is about to be linked";
+  fs::last_write_time(copy, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_EQ(cache_->prune(0), 5000U);
+  EXPECT_FALSE(fs::exists(copy));
+  EXPECT_EQ(cache_->unused_copies_bytes(), 0U);
 }
 
 TEST_F(JobCache_, CancelLeavesNothing) {

@@ -52,6 +52,22 @@ TEST_F(Supervisor_, TheLogMayLieElsewhere) {
   EXPECT_EQ(supervisor_->spawn(say).error().kind(), ErrorKind::kUsage);
 }
 
+TEST_F(Supervisor_, FoldersGoWithIt) {
+  const fs::path first = folder_->path() / "first", second = folder_->path() / "second";
+  for (const fs::path& folder : {first, second}) {
+    ASSERT_TRUE(make_directories(folder).ok());
+    ASSERT_TRUE(write_file(folder / "file", "x").ok());
+    ASSERT_TRUE(supervisor_->remove_at_end(folder).ok());
+  }
+  ASSERT_TRUE(supervisor_->remove_at_end(folder_->path() / "not there").ok());
+  const int watchdog = supervisor_->watchdog_pid();
+  supervisor_.reset();
+  ASSERT_TRUE(gone_within(watchdog, 20));
+  EXPECT_FALSE(fs::exists(first));
+  EXPECT_FALSE(fs::exists(second));
+  EXPECT_TRUE(fs::exists(folder_->path()));
+}
+
 TEST_F(Supervisor_, ACrash) {
   Command crash = command("crash");
   for (const char* options : {"ASAN_OPTIONS", "TSAN_OPTIONS"}) crash.environment[options] = "handle_segv=0";

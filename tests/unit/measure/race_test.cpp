@@ -108,6 +108,28 @@ TEST_F(RaceTest, HeatsKeepFewAlive) {
   for (const RaceRow& row : result->rows) EXPECT_NE(row.fate, RaceFate::kNotReached) << row.name;
 }
 
+TEST_F(RaceTest, ALeaderThatFailsInALaterHeatTakesNobodyWithIt) {
+  policy_.max_live = 4;  // two selves of the original and two candidates
+  bool failed_later = false;
+  for (int block = 1; block <= 6; ++block) {
+    std::vector<Entrant> all = {entrant("leader", {.call_seconds = 0.02, .fails_at_block = block})};
+    for (Entrant& other : entrants({0.03, 0.022, 0.0221})) all.push_back(std::move(other));
+    const auto result = run(entrant("original", {.call_seconds = 0.035}), all);
+    ASSERT_TRUE(result.ok());
+    const auto fate = fates(*result);
+    std::string told;
+    for (const RaceRow& row : result->rows)
+      told += row.name + ": " + row.reason + " (" + std::to_string(row.rounds) + ")\n";
+    EXPECT_EQ(std::count(fate.begin(), fate.end(), RaceFate::kNotReached), 0) << "at block " << block << "\n" << told;
+    failed_later = failed_later || (fate[0] == RaceFate::kFailed && result->rows[0].rounds >= 2);
+    if (fate[0] == RaceFate::kFailed) {
+      EXPECT_EQ(fate[3], RaceFate::kFinalist) << "at block " << block;
+    }
+    EXPECT_EQ(machine_.live, 0);
+  }
+  EXPECT_TRUE(failed_later);
+}
+
 TEST_F(RaceTest, DeadlineLeavesTheLastOnesUnreached) {
   std::vector<Entrant> all = entrants(std::vector<double>(12, 0.02));
   for (Entrant& one : all) one.load_seconds = 0.4;

@@ -52,8 +52,9 @@ inline Report example_report() {
   r.metric = "exact match of words";
   r.budget = 0.01;
   r.samples = 400, r.calibration_samples = 64, r.search_samples = 96, r.judging_samples = 240;
-  r.original = confirmed(
-      timed(candidate("original", "onnxruntime", "fp32", CandidateFate::kOriginal, ""), 14.3, 0.0, "f32"), 14.32, 1, 0.0);
+  r.original =
+      confirmed(timed(candidate("original", "onnxruntime", "fp32", CandidateFate::kOriginal, ""), 14.3, 0.0, "f32"),
+                14.32, 1, 0.0);
   r.original.speedup.reset();
   r.original.latency_p99 = 0.0171;
   r.original.latency_p99_interval = {0.0166, 0.0182};

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "base/lock.h"
 #include "samples/layout.h"
 #include "support.h"
 
@@ -259,6 +260,38 @@ TEST_F(BuildStore, AStoreInUseIsNotRemoved) {
   EXPECT_FALSE(*remove_store(root() / "half"));
   fs::last_write_time(root() / "half", fs::file_time_type::clock::now() - std::chrono::hours(2));
   EXPECT_TRUE(*remove_store(root() / "half"));
+  fs::create_directory(root() / "half");
+  {
+    const auto filling = FileLock::try_take(root() / "half" / kLockFile, FileLock::Mode::kShared);
+    ASSERT_TRUE(filling.ok() && *filling);
+    EXPECT_FALSE(*remove_store(root() / "half"));
+  }
+  EXPECT_TRUE(*remove_store(root() / "half")) << "nobody fills it any more";
+}
+
+TEST_F(BuildStore, StoresAreKeptWithinABound) {
+  save(named(NamedTensor{"images", floats({2, 2, 3})}));
+  const fs::path stores = root() / "stores";
+  const auto age = [&](const char* name, int hours) {
+    fs::last_write_time(stores / name, fs::file_time_type::clock::now() - std::chrono::hours(hours));
+  };
+  for (const char* name : {"old", "used", "young"}) {
+    ASSERT_TRUE(make_directories(stores).ok());
+    ASSERT_TRUE(build_store(options_, images(), stores / name).ok());
+  }
+  fs::create_directory(stores / ".samples-abandoned");
+  age("old", 3), age("used", 2), age("young", 1), age(".samples-abandoned", 4);
+  const auto open = SampleStore::open(stores / "used");
+  ASSERT_TRUE(open.ok());
+  bound_stores(stores, std::uint64_t{1} << 30U);
+  EXPECT_FALSE(fs::exists(stores / ".samples-abandoned")) << "what an interrupted search left";
+  EXPECT_TRUE(fs::exists(stores / "old")) << "within the bound nothing goes";
+  bound_stores(stores, 2 * directory_size(stores / "young"));
+  EXPECT_FALSE(fs::exists(stores / "old")) << "the least recently used goes first";
+  EXPECT_TRUE(fs::exists(stores / "young"));
+  bound_stores(stores, 0);
+  EXPECT_TRUE(fs::exists(stores / "used")) << "in use";
+  EXPECT_FALSE(fs::exists(stores / "young"));
 }
 
 TEST_F(BuildStore, AHeaderCannotPromiseSamplesWithoutEnd) {

@@ -45,6 +45,64 @@ TEST(Ranking, WhoIsOutIsOut) {
   EXPECT_THAT(ranking(all, contest_of(2)), ::testing::ElementsAre(0));
 }
 
+TEST(Fallbacks, AreThoseThatLoadWhereNoneBeforeDoes) {
+  Session session;
+  session.machine.isa = {"avx2", "avx512_vnni"};
+  std::vector<Candidate> all(5);
+  const auto set = [&](std::size_t i, const char* backend, const char* precision) {
+    all[i].recipe.backend = backend;
+    all[i].recipe.requested_precision = precision;
+  };
+  set(0, "openvino", "static-int8");
+  set(1, "openvino", "static-int8");
+  set(2, "onnxruntime", "dynamic-int8");
+  set(3, "openvino", "fp32");
+  set(4, "openvino", "bf16");
+  EXPECT_THAT(with_fallbacks(session, all, {0, 1, 2, 3, 4}), ::testing::ElementsAre(0, 2, 3));
+  EXPECT_THAT(with_fallbacks(session, all, {3, 0, 1}), ::testing::ElementsAre(3))
+      << "what runs everywhere covers the rest";
+  EXPECT_TRUE(with_fallbacks(session, all, {}).empty());
+}
+
+class Front : public ::testing::Test {
+ protected:
+  void add(double seconds, double drop, CandidateFate fate = CandidateFate::kSlower) {
+    CandidateRow row;
+    row.fate = fate;
+    row.latency_median = Figure{seconds, seconds, seconds};
+    row.drop = Figure{drop, drop, drop};
+    report_.candidates.push_back(row);
+  }
+  std::vector<bool> front() {
+    report_.original.latency_median = Figure{10, 10, 10};
+    report_.original.drop = Figure{0, 0, 0};
+    mark_front(report_);
+    std::vector<bool> marks;
+    for (const CandidateRow& row : report_.candidates) marks.push_back(row.on_front);
+    return marks;
+  }
+  Report report_;
+};
+
+TEST_F(Front, HoldsWhomNobodyBeats) {
+  add(5, 0.001);
+  add(3, 0.01);
+  add(4, 0.02);
+  EXPECT_THAT(front(), ::testing::ElementsAre(true, true, false));
+}
+
+TEST_F(Front, WhoFailedIsNotOnItAndPushesNobodyOff) {
+  add(5, 0.001);
+  add(1, 0, CandidateFate::kFailed);
+  EXPECT_THAT(front(), ::testing::ElementsAre(true, false));
+}
+
+TEST_F(Front, TheOriginalBeatsWhatIsSlowerAndLossier) {
+  add(11, 0.001);
+  add(12, 0);
+  EXPECT_THAT(front(), ::testing::ElementsAre(false, false));
+}
+
 class Checks : public ::testing::Test {
  protected:
   Checks() {

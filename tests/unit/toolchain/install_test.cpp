@@ -33,7 +33,7 @@ TEST_F(Install, MakesAnEnvironmentOnceAndAgainWhenTheLockChanges) {
   EXPECT_EQ(installed_version(first), "1.0");
   EXPECT_FALSE(lines.empty());
   EXPECT_EQ(first.packages, (std::map<std::string, std::string>{{"pocket", "1.0"}}));
-  const Row row = list().front();
+  const Row row = list(/*with_bytes=*/true).front();
   EXPECT_TRUE(row.installed);
   EXPECT_FALSE(row.outdated);
   EXPECT_GT(row.environment.bytes, 100000U);

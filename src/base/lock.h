@@ -5,7 +5,7 @@
 
 #include "base/files.h"
 
-namespace speedster::job {
+namespace speedster {
 
 class FileLock {
  public:
@@ -23,4 +23,4 @@ class FileLock {
   std::filesystem::path path_;
 };
 
-}  // namespace speedster::job
+}  // namespace speedster

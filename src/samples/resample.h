@@ -1,13 +1,14 @@
 /// Inputs of other shapes than the samples have, made from a sample.
 #pragma once
+#include <speedster/error.h>
 #include <speedster/tensor.h>
 
-#include "base/json.h"
+#include <string>
 
-namespace speedster::worker {
+namespace speedster::samples {
 
 /// `values` repeated or cropped along each axis to `shape` of the same rank; zeros where it has no elements. Repetition
 /// keeps the distribution of real data, and ids stay in their range. Kind bad input for another rank or a bad shape.
-Result<Tensor> resample(const Tensor& values, const Shape& shape, const std::string& name);
+Result<Tensor> resample(const TensorView& values, const Shape& shape, const std::string& name);
 
-}  // namespace speedster::worker
+}  // namespace speedster::samples

@@ -1,4 +1,4 @@
-#include "job/lock.h"
+#include "base/lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-namespace speedster::job {
+namespace speedster {
 namespace {
 
 /// The file may have been removed between opening and locking it; then the lock protects nothing.
@@ -23,12 +23,12 @@ Result<std::optional<FileLock>> FileLock::try_take(const std::filesystem::path& 
   const int operation = (mode == Mode::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   while (true) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-    if (!fd.valid()) return errno_error(errno, "cache", "a lock file", path);
+    if (!fd.valid()) return errno_error(errno, "files", "a lock file", path);
     int result = 0;
     do result = ::flock(fd.get(), operation);
     while (result != 0 && errno == EINTR);
     if (result != 0 && errno == EWOULDBLOCK) return std::optional<FileLock>();
-    if (result != 0) return errno_error(errno, "cache", "a file system with locks", path);
+    if (result != 0) return errno_error(errno, "files", "a file system with locks", path);
     if (still_there(fd.get(), path)) return std::optional<FileLock>(FileLock(std::move(fd), path));
   }
 }
@@ -36,4 +36,4 @@ Result<std::optional<FileLock>> FileLock::try_take(const std::filesystem::path& 
 void FileLock::share() const { ::flock(fd_.get(), LOCK_SH); }
 void FileLock::remove() const { ::unlink(path_.c_str()); }
 
-}  // namespace speedster::job
+}  // namespace speedster

@@ -1,0 +1,105 @@
+#include "search/command_line.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/text.h"
+
+namespace speedster::search {
+namespace {
+
+constexpr const char* kBudget = "--metric-drop";
+
+/// Rounds up to two digits, so that the printed budget holds the drop it was made for.
+std::string budget_for(double drop) {
+  if (!(drop > 1e-6)) return "1e-06";
+  const double scale = std::pow(10.0, std::floor(std::log10(drop)) - 1);
+  return fmt::format("{:.2g}", std::ceil(drop / scale) * scale);
+}
+
+/// Collects the words of a command.
+class Words {
+ public:
+  explicit Words(std::vector<std::string> words) : words_(std::move(words)) {}
+  void option(const char* name, const std::string& value) {
+    if (value.empty()) return;
+    words_.emplace_back(name);
+    words_.push_back(value);
+  }
+  void number(const char* name, double value) { option(name, fmt::format("{}", value)); }
+  void each(const char* name, const std::vector<std::string>& values) {
+    for (const std::string& value : values) option(name, value);
+  }
+  void flag(const char* name, bool given) {
+    if (given) words_.emplace_back(name);
+  }
+  std::string line() const { return shell_quoted(words_); }
+
+ private:
+  std::vector<std::string> words_;
+};
+
+void add_samples(const OptimizeRequest& request, Words& words) {
+  words.option("--data", request.data);
+  words.option("--labels", request.labels);
+  for (const auto& [name, shape] : request.shapes)
+    words.option("--shapes", fmt::format("{}={}", name, fmt::join(shape, "x")));
+  for (const auto& [name, axis] : request.axes)
+    words.option("--axis", fmt::format("{}={}:{}:{}", name, axis.min, axis.opt, axis.max));
+  for (const auto& [name, range] : request.ranges)
+    words.option("--range", fmt::format("{}={}:{}", name, range.first, range.second));
+}
+
+void add_accuracy(const OptimizeRequest& request, Words& words) {
+  words.option("--metric", request.metric);
+  if (!request.metric_command.empty()) words.option("--metric-command", shell_quoted(request.metric_command));
+  if (request.metric_drop) words.number(kBudget, *request.metric_drop);
+  if (request.metric_confidence) words.number("--metric-confidence", *request.metric_confidence);
+  words.option("--output", request.output_name);
+}
+
+void add_bounds(const OptimizeRequest& request, Words& words) {
+  const OptimizeRequest defaults;
+  if (request.time_budget_seconds) words.number("--time-budget", *request.time_budget_seconds);
+  if (request.candidate_timeout_seconds != defaults.candidate_timeout_seconds)
+    words.number("--candidate-timeout", request.candidate_timeout_seconds);
+  if (request.memory_limit_bytes > 0) words.option("--memory-limit", std::to_string(request.memory_limit_bytes));
+  if (request.seed != defaults.seed) words.option("--seed", std::to_string(request.seed));
+  words.flag("--no-cache", !request.use_cache);
+}
+
+}  // namespace
+
+std::string command_of(const OptimizeRequest& request) {
+  Words words({"speedster", "optimize", request.model});
+  add_samples(request, words);
+  add_accuracy(request, words);
+  words.each("--backends", request.backends);
+  words.each("--precisions", request.precisions);
+  words.each("--exclude", request.exclude);
+  words.each("--exclude-nodes", request.exclude_nodes);
+  words.option("--candidates", request.candidates);
+  if (request.threads > 0) words.option("--threads", std::to_string(request.threads));
+  if (request.concurrency != 1) words.option("--concurrency", std::to_string(request.concurrency));
+  for (const auto& [key, value] : request.session) words.option("--session", key + "=" + value);
+  add_bounds(request, words);
+  words.option("-o", request.output);
+  return words.line();
+}
+
+std::string accept_command(const OptimizeRequest& request, double drop) {
+  std::string command = request.command_line;
+  if (command.empty()) {  // asked for from C++
+    OptimizeRequest without = request;
+    without.metric_drop.reset();
+    command = command_of(without);
+  } else if (const std::size_t at = command.find(" " + std::string(kBudget)); at != std::string::npos) {
+    std::size_t end = command.find_first_not_of(" =", at + 1 + std::string_view(kBudget).size());
+    end = end == std::string::npos ? command.size() : std::min(command.find(' ', end), command.size());
+    command.erase(at, end - at);
+  }
+  return command + " " + kBudget + " " + budget_for(drop);
+}
+
+}  // namespace speedster::search
