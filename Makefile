@@ -17,8 +17,8 @@ toolchains: build
 demo: toolchains
 	examples/text_recognition/demo.sh build/$(PRESET)
 
-# Every test once; test-all adds fuzzing and the sanitizers. conformance_openvino alone may run twice: it aborted inside the vendor's library in some
-# runs; not in 25 since executions with one thread are asynchronous, which is too few to know.
+# Every test once; test-all adds fuzzing and the sanitizers. conformance_openvino alone may run twice: it aborted inside the vendor's
+# library in some runs; not in 25 since executions with one thread are asynchronous, which is too few to know.
 test: toolchains
 	python3 cmake/check_includes.py .
 	ctest --preset $(PRESET) -E '^conformance_openvino$$'
