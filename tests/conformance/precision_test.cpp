@@ -54,7 +54,9 @@ TEST(Precision, EachOneThatTheProbeNames) {
   const auto input = random_tensor({4, 16}, 1);
   const auto path = save(models::mlp(), "mlp");
   const auto exact = run_once(oracle(), path, {input});
-  for (const auto& name : text.json()["precisions"]) {
+  const Json probed = text.json();
+  ASSERT_TRUE(probed.contains("precisions") && !probed["precisions"].empty()) << probed;
+  for (const auto& name : probed["precisions"]) {
     SCOPED_TRACE(name.dump());
     ASSERT_TRUE(known.contains(name.get<std::string>()));
     const auto& [reported, tolerance] = known.at(name.get<std::string>());

@@ -112,7 +112,8 @@ TEST_F(Zip, AMatchAtTheEndThatIsReadInParts) {
     std::string text;
     for (std::size_t i = 0; i < before; ++i) text += static_cast<char>(144 + i * 7 % 90);
     text += std::string(259, '\0');
-    const auto reader = open(packed(text));
+    const std::string zip = packed(text);
+    const auto reader = open(zip);
     ASSERT_TRUE(reader.ok()) << reader.error().message();
     const auto stream = reader->content(0);
     std::string pieces(text.size(), 'x');
