@@ -30,19 +30,23 @@ struct OptimizeRequest {
   std::string model;   ///< path of an ONNX file
   std::string output;  ///< path of the package; empty = no package is written
   // Samples.
-  std::string data;  ///< npz, npy, safetensors, folder, or "random[:SEED]"
-  std::string labels;
+  std::string data;    ///< npz, npy, safetensors, folder, or "random[:SEED]"
+  std::string labels;  ///< npy, or text with a line a sample; empty = none
+  /// Of a call, by input: its batch size, and opt of the other dynamic axes.
   std::map<std::string, std::vector<std::int64_t>> shapes;
-  std::map<std::string, std::pair<double, double>> ranges;
+  std::map<std::string, std::pair<double, double>> ranges;  ///< of "random" samples, by input: lowest, highest
   struct AxisRange {
-    std::int64_t min = 1, opt = 1, max = 1;
+    std::int64_t min = 1, opt = 1, max = 1;  ///< 1 <= min <= opt <= max
   };
   std::map<std::string, AxisRange> axes;  ///< of dynamic axes by their symbolic name; sizes in the samples widen it
   // Accuracy.
-  std::string metric;  ///< empty = cosine
+  /// "cosine" "relative_l2" "mse" "numeric_precision", or against labels "accuracy" "top_k:K"; empty = cosine.
+  /// docs/metrics.md has the formulas.
+  std::string metric;
   /// argv of an external metric; `{original}` `{candidate}` `{labels}` `{indices}` stand for the files
   std::vector<std::string> metric_command;
-  std::optional<double> metric_drop;  ///< the budget
+  std::optional<double> metric_drop;  ///< the budget, at least 0; none or 0: only full precision may win
+  /// Between 0.5 and 1: the upper bound of the drop's interval decides, not the estimate; takes 32 samples or more.
   std::optional<double> metric_confidence;
   std::string output_name;  ///< judge by this output only
   // What is tried.
@@ -54,14 +58,14 @@ struct OptimizeRequest {
   // Session.
   int threads = 0;                             ///< 0 = the cores that affinity and quota allow
   std::map<std::string, std::string> session;  ///< spinning, arena, optimization level, …
-  int concurrency = 1;
+  int concurrency = 1;                         ///< callers at once that are timed, each with a context of its own
   // Bounds.
-  std::optional<double> time_budget_seconds;
+  std::optional<double> time_budget_seconds;  ///< wall time until the package is complete; none = until all is tried
   double candidate_timeout_seconds = 600;
   std::uint64_t memory_limit_bytes = 0;  ///< of a child; 0 = four fifths of what is available
-  std::uint64_t seed = 0;
-  bool use_cache = true;
-  std::string command_line;  ///< as typed, for the report's "command that accepts it"
+  std::uint64_t seed = 0;                ///< of the split of the samples, and of every draw
+  bool use_cache = true;                 ///< false: nothing is taken from earlier searches nor kept for later ones
+  std::string command_line;              ///< as typed, for the report's "command that accepts it"
   // Callbacks. They are called from the calling thread, `log` from any.
   std::function<void(const Progress&)> progress;
   std::function<void(int level, const std::string&)> log;  ///< level: 0 debug, 1 info, 2 warning, 3 error

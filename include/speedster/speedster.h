@@ -77,7 +77,9 @@ SPEEDSTER_API const speedster_tensor_spec* speedster_output(const speedster_lear
 /// One caller. Contexts of one learner share its weights.
 SPEEDSTER_API speedster_error* speedster_context_create(speedster_learner*, speedster_context** out);
 SPEEDSTER_API void speedster_context_free(speedster_context*);
-/// Bindings last until they are replaced. The tensor must match the signature in dtype and rank.
+/// Bindings last until they are replaced; NULL takes one away. The tensor is contiguous host memory (strides NULL or
+/// compact) of the signature's dtype, rank and fixed dimensions; kind usage where it is not. Its shape is copied, its
+/// data read at each run.
 SPEEDSTER_API speedster_error* speedster_bind_input(speedster_context*, uint32_t index, const DLTensor*);
 /// `capacity` bytes from data + byte_offset; NULL tensor = the context owns the output. Binding never fails on size.
 SPEEDSTER_API speedster_error* speedster_bind_output(speedster_context*, uint32_t index, const DLTensor*,
@@ -90,7 +92,8 @@ SPEEDSTER_API speedster_error* speedster_run(speedster_context*);
 /// Looks at an output with its actual shape; valid until the next run. `in_bound_memory` may be NULL.
 SPEEDSTER_API speedster_error* speedster_get_output(speedster_context*, uint32_t index, DLTensor* view,
                                                     int32_t* in_bound_memory);
-/// Takes an output that the context owns; the caller calls its deleter, after the context too.
+/// Takes an output that the context owns, once after each run (kind usage where it is bound or was taken); the caller
+/// calls its deleter, which works after the context and the learner were freed, too.
 SPEEDSTER_API speedster_error* speedster_take_output(speedster_context*, uint32_t index,
                                                      DLManagedTensorVersioned** out);
 /// Ends a running speedster_run of this context with the kind `cancelled`; no effect on a later one.
