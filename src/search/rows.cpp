@@ -76,7 +76,7 @@ std::uint64_t parent_peak() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-Json provenance(const Session& session, const std::vector<Candidate>& candidates,
+Json provenance(const Session& session, const std::vector<Candidate>& candidates, const Candidate& original,
                 const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
   Json json = {{"model_digest", session.model_digest},
@@ -107,6 +107,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
   for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
   for (const toolchain::Row& row : toolchain::list())
     if (row.installed) json["toolchains"][row.name] = row.environment.lock_digest;
+  json["original_chain"] = compiler::to_json(original.recipe);
   if (!ranked.empty()) json["winning_chain"] = compiler::to_json(candidates[ranked.front()].recipe);
   return json;
 }
@@ -348,7 +349,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   report.parent_peak_bytes = parent_peak();
   report.seed = request.seed;
   report.machine_json = to_text(hardware::to_json(session.machine));
-  report.provenance_json = to_text(provenance(session, candidates, ranked));
+  report.provenance_json = to_text(provenance(session, candidates, baseline, ranked));
   return report;
 }
 

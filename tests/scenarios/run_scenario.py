@@ -152,11 +152,9 @@ class Scenario(Expectations):
         self.finish(self.start(self.optimize_argv(arguments)), begin)
 
     def do_repeat(self, arguments: list[str]) -> None:
-        chain = self.report["provenance"]["winning_chain"]
+        provenance = self.report["provenance"]
         self.payload = self.winners_files()
-        plan = {"candidates": [chain]}
-        if not self.planned:
-            plan["original"] = json.loads((self.folder / "candidates.json").read_text())["original"]
+        plan = {"original": provenance["original_chain"], "candidates": [provenance["winning_chain"]]}
         (self.folder / "candidates.json").write_text(json.dumps(plan))
         self.planned = False
         self.do_run(arguments)
