@@ -18,7 +18,8 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 struct Contender {
   const Entrant* entrant = nullptr;
   Seat seat;
-  std::vector<double> logs;     // of this heat's rounds
+  std::vector<double> logs;  // of its last heat's rounds
+  int heat = 0;
   std::vector<double> seconds;  // of all rounds
   double load_seconds = 0;
   double position = kNever;  // log ratio to the first heat's leader
@@ -29,6 +30,20 @@ std::string times(double log_ratio) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.2f", std::exp(log_ratio));
   return text.data();
+}
+
+/// How far a contender is behind, load-to-load variance included.
+Estimate behind_by(std::span<const double> logs, std::span<const double> leader, double block_variance,
+                   double load_variance, const Policy& policy) {
+  Estimate behind = paired(logs, leader, {2 * block_variance, policy.expectation_df});
+  behind.variance = sum(behind.variance, {2 * load_variance, kNever});
+  return behind;
+}
+
+/// The part of alpha that one contender has at one look after the first.
+double alpha_of_look(const Policy& policy, std::size_t contenders) {
+  return policy.alpha /
+         static_cast<double>(std::max<std::size_t>(policy.looks.size() - 1, 1) * std::max<std::size_t>(contenders, 1));
 }
 
 class Race {
@@ -129,7 +144,11 @@ class Race {
 
   /// Rounds until a look finds nothing more to learn. Sets the positions of those that ran.
   Result<Ended> run_heat(const std::vector<std::size_t>& heat) {
-    for (const std::size_t i : heat) contenders_[i].logs.clear();
+    ++heats_;
+    for (const std::size_t i : heat) {
+      contenders_[i].logs.clear();
+      contenders_[i].heat = heats_;
+    }
     for (Contender& self : selves_) self.logs.clear();
     const double known = heat.empty() ? kNever : contenders_[heat.front()].position;
     Ended ended = Ended::kNot;
@@ -205,19 +224,15 @@ class Race {
     for (const Contender& self : selves_)
       if (self.live) series.emplace_back(self.logs);
     block_variance_ = residual_variance(series);
-    const Variance difference{2 * block_variance(), policy_.expectation_df};
-    const Variance loads{2 * load_variance(), kNever};
-    const double alpha = policy_.alpha / static_cast<double>(std::max<std::size_t>(policy_.looks.size() - 1, 1) *
-                                                             std::max<std::size_t>(contenders_.size(), 1));
+    const double alpha = alpha_of_look(policy_, contenders_.size());
     for (const std::size_t i : heat) {
       if (!contenders_[i].live) continue;
-      Estimate behind = paired(contenders_[i].logs, leader, difference);
+      const Estimate behind = behind_by(contenders_[i].logs, leader, block_variance(), load_variance(), policy_);
       if (n <= policy_.looks.front()) {
         if (behind.mean > std::log(policy_.drop_factor))
           leave(i, RaceFate::kFarSlower, times(behind.mean) + " times the leader after the first round");
         continue;
       }
-      behind.variance = sum(behind.variance, loads);
       if (const double bound = behind.lower(alpha); bound > 0)
         leave(i, RaceFate::kSlower, times(behind.mean) + " times the leader (bound " + times(bound) + ")");
     }
@@ -321,6 +336,8 @@ class Race {
       result_.rows[i].estimate = median(contenders_[i].seconds);
       result_.rows[i].load_seconds = contenders_[i].load_seconds;
       result_.rows[i].rounds = static_cast<int>(contenders_[i].seconds.size());
+      result_.rows[i].heat = contenders_[i].heat;
+      result_.rows[i].logs = contenders_[i].logs;
     }
     std::vector<double> both = selves_[0].seconds;
     both.insert(both.end(), selves_[1].seconds.begin(), selves_[1].seconds.end());
@@ -328,6 +345,7 @@ class Race {
     result_.original_load_seconds = (selves_[0].load_seconds + selves_[1].load_seconds) / 2;
     result_.noise_floor = std::abs(mean(self_differences_));
     result_.block_sd = std::sqrt(block_variance_.value);
+    result_.load_sd = std::sqrt(load_variance());
     result_.rounds = rounds_.kept();
     result_.dropped_rounds = rounds_.dropped();
     result_.busy = rounds_.busy();
@@ -343,6 +361,7 @@ class Race {
   Variance block_variance_;
   double original_position_ = kNever;  // behind the first heat's leader
   double round_seconds_ = 0;
+  int heats_ = 0;
   RaceResult result_;
 };
 
@@ -354,6 +373,15 @@ Result<RaceResult> race(const Entrant& original, const std::vector<Entrant>& ent
   if (policy.looks.empty() || policy.looks.front() < 1 || !std::ranges::is_sorted(policy.looks) || policy.finalists < 1)
     return Error(ErrorKind::kUsage, "[race] expected looks in growing order and at least one finalist, got other ones");
   return Race(original, entrants, policy, foreign, deadline, cancel, progress).run();
+}
+
+bool loses_to(const RaceRow& row, const RaceRow& leader, const RaceResult& result, const Policy& policy) {
+  const auto seen = static_cast<int>(std::min(row.logs.size(), leader.logs.size()));
+  if (row.heat != leader.heat || policy.looks.empty() || seen <= policy.looks.front()) return false;
+  const double block_sd = result.block_sd > 0 ? result.block_sd : policy.block_sd;
+  const double load_sd = std::max(result.load_sd, policy.load_sd);
+  return behind_by(row.logs, leader.logs, block_sd * block_sd, load_sd * load_sd, policy)
+             .lower(alpha_of_look(policy, result.rows.size())) > 0;
 }
 
 }  // namespace speedster::measure

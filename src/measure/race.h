@@ -100,12 +100,15 @@ struct RaceRow {
   double estimate = 0;  ///< seconds a call, median of blocks
   double load_seconds = 0;
   int rounds = 0;
+  int heat = 0;              ///< the last that it ran in
+  std::vector<double> logs;  ///< log seconds of each of that heat's rounds, from the first
 };
 struct RaceResult {
   std::vector<RaceRow> rows;  ///< order of the entrants
   int rounds = 0, dropped_rounds = 0;
   double noise_floor = 0;       ///< |log ratio| of the original's two selves
   double block_sd = 0;          ///< standard deviation (log) between blocks of one load, 0 = not known
+  double load_sd = 0;           ///< between loads, 0 = not known
   double original_seconds = 0;  ///< seconds a call, median of both selves' blocks
   double original_load_seconds = 0;
   bool busy = false;  ///< above 30 % of the rounds were dropped
@@ -117,6 +120,9 @@ struct RaceResult {
 Result<RaceResult> race(const Entrant& original, const std::vector<Entrant>& entrants, const Policy& policy,
                         const ForeignShare& foreign, const Deadline& deadline, const CancelToken& cancel,
                         const std::function<void(const RaceResult&)>& progress = {});
+/// Whether `row` would have left the race at its last look if `leader` had led it, by what both did in the same rounds:
+/// for whoever leads when the first has fallen. False where they share no heat, or no more than the first look.
+bool loses_to(const RaceRow& row, const RaceRow& leader, const RaceResult& result, const Policy& policy);
 
 struct ConfirmRow {
   std::string name;

@@ -14,14 +14,14 @@ constexpr double kShortSeconds = 30;
 Json race_to_json(const measure::RaceResult& result) {
   Json rows = Json::object();
   for (const measure::RaceRow& row : result.rows)
-    rows[row.name] = {{"fate", static_cast<int>(row.fate)},
-                      {"reason", row.reason},
-                      {"estimate", row.estimate},
-                      {"load_seconds", row.load_seconds}};
+    rows[row.name] = {{"fate", static_cast<int>(row.fate)}, {"reason", row.reason}, {"estimate", row.estimate},
+                      {"load_seconds", row.load_seconds},   {"heat", row.heat},     {"logs", row.logs}};
   return {{"rows", rows},
           {"rounds", result.rounds},
           {"dropped_rounds", result.dropped_rounds},
           {"noise_floor", result.noise_floor},
+          {"block_sd", result.block_sd},
+          {"load_sd", result.load_sd},
           {"original_seconds", result.original_seconds},
           {"original_load_seconds", result.original_load_seconds},
           {"busy", result.busy}};
@@ -36,12 +36,16 @@ measure::RaceResult race_from_json(const Json& json) {
     made.reason = row.value("reason", std::string());
     made.estimate = row.value("estimate", 0.0);
     made.load_seconds = row.value("load_seconds", 0.0);
+    made.heat = row.value("heat", 0);
+    made.logs = row.value("logs", std::vector<double>());
     if (made.fate == measure::RaceFate::kFailed) made.error = Error(ErrorKind::kVendor, made.reason);
     result.rows.push_back(std::move(made));
   }
   result.rounds = json.value("rounds", 0);
   result.dropped_rounds = json.value("dropped_rounds", 0);
   result.noise_floor = json.value("noise_floor", 0.0);
+  result.block_sd = json.value("block_sd", 0.0);
+  result.load_sd = json.value("load_sd", 0.0);
   result.original_seconds = json.value("original_seconds", 0.0);
   result.original_load_seconds = json.value("original_load_seconds", 0.0);
   result.busy = json.value("busy", false);
@@ -153,17 +157,22 @@ Deadline race_deadline(const Session& session, const measure::Policy& policy, co
   return latest.left() < session.deadline.left() ? latest : session.deadline;
 }
 
-/// The finalists in the order of the race, no more than are confirmed and none that is far behind.
+/// The finalists in the order of the race, no more than are confirmed and none that the first has beaten in it.
 void keep_fastest(Contest& contest, std::vector<Candidate>& candidates, const measure::Policy& policy) {
   const auto latency = [&](std::size_t index) { return candidates[index].row.race_latency.value_or(HUGE_VAL); };
   std::ranges::stable_sort(contest.finalists, {}, latency);
   std::vector<std::size_t> kept;
+  const auto beaten = [&](std::size_t index) {
+    const auto* row = row_of(contest.race, candidates[index].digest);
+    const auto* leader = row_of(contest.race, candidates[contest.finalists.front()].digest);
+    return row != nullptr && leader != nullptr && measure::loses_to(*row, *leader, contest.race, policy);
+  };
   for (const std::size_t index : contest.finalists) {
     const double behind = latency(index) / latency(contest.finalists.front());
     if (kept.size() == static_cast<std::size_t>(policy.finalists))
       retire(candidates[index], CandidateFate::kSlower,
              "not among the fastest " + std::to_string(policy.finalists) + " of the race");
-    else if (behind > policy.drop_factor)
+    else if (behind > policy.drop_factor || beaten(index))
       retire(candidates[index], CandidateFate::kSlower, short_number(behind) + " times the leader in the race");
     else
       kept.push_back(index);

@@ -110,7 +110,7 @@ Result<void> Jury::check(Candidate& candidate, Extent extent) {
     retire(candidate, CandidateFate::kNotTried, session_->cancel.cancelled() ? "cancelled" : "time");
     return {};
   }
-  const CheckPart part{session_->split.search, session_->split.independent, extent, "check", kCheckShare};
+  const CheckPart part{session_->split.search, session_->split.independent, extent, "check", kCheckShare, true};
   auto drop = search::check(*session_, *original_, candidate, part);
   if (!drop.ok()) {
     const Error& error = drop.error();

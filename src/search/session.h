@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,7 @@ struct Session {
   std::vector<StageTime> stages;
   std::map<std::string, std::string> names;            ///< of candidates by their digest
   std::map<std::string, std::string> vendor_versions;  ///< of the backends that were probed, for the keys of jobs
+  std::set<std::string> spinners;                      ///< backends whose waiting threads can be told not to spin
   double stage_started = 0;
   /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
   void enter(const std::string& stage, double share = 1.0);
@@ -159,6 +161,8 @@ struct CheckPart {
   Extent extent = Extent::kUntilHopeless;
   std::string purpose;  ///< "check" or "judge", names the child's folder
   double time_share;    ///< of the stage's time that it may take under a time budget
+  /// Jobs run meanwhile: where threads that wait would spin, they take cores from them and do nothing with these.
+  bool beside_jobs = false;
 };
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);
 

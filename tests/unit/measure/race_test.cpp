@@ -55,6 +55,22 @@ TEST_F(RaceTest, FatesAndReasons) {
   EXPECT_EQ(machine_.live, 0);
 }
 
+TEST_F(RaceTest, WhoeverLostToTheNextInLineLosesToItWhenTheFirstHasFallen) {
+  const auto result = run(entrant("original", {.call_seconds = 0.026}), entrants({0.02, 0.024, 0.029, 0.0243, 0.036}));
+  ASSERT_TRUE(result.ok());
+  const std::vector<RaceRow>& rows = result->rows;
+  EXPECT_THAT(rows[1].fate, RaceFate::kSlower);
+  EXPECT_EQ(rows[2].logs.size(), static_cast<std::size_t>(rows[2].rounds));
+  EXPECT_TRUE(loses_to(rows[2], rows[1], *result, policy_)) << rows[2].reason;
+  EXPECT_FALSE(loses_to(rows[3], rows[1], *result, policy_)) << rows[3].reason;
+  EXPECT_FALSE(loses_to(rows[1], rows[2], *result, policy_));
+  EXPECT_EQ(rows[4].rounds, 1);
+  EXPECT_FALSE(loses_to(rows[4], rows[1], *result, policy_)) << "one round says too little";
+  RaceRow elsewhere = rows[2];
+  ++elsewhere.heat;
+  EXPECT_FALSE(loses_to(elsewhere, rows[1], *result, policy_)) << "they never ran in the same rounds";
+}
+
 TEST_F(RaceTest, AtMostFourFinalistsTheFastestByEstimate) {
   const auto result =
       run(entrant("original", {.call_seconds = 0.04}), entrants({0.0206, 0.02, 0.0202, 0.0208, 0.0204, 0.021, 0.0212}));
