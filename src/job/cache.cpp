@@ -57,7 +57,7 @@ Json judge(const Exit& exit, const fs::path& directory, const Json& last_words, 
   const std::optional<Json> written = read_result(directory);
   const bool said_its_piece = exit.fate == Fate::kOk || exit.fate == Fate::kExit;
   if (!said_its_piece) return to_reply(to_error(exit, who));
-  const Json result = written ? *written : last_words;
+  Json result = written ? *written : last_words;
   if (!result.is_object() || !result.contains("ok")) {
     if (exit.fate == Fate::kExit) return to_reply(to_error(exit, who));
     return to_reply(
@@ -145,7 +145,7 @@ Result<JobResult> JobCache::run(Supervisor& supervisor, const JobRequest& reques
   SPEEDSTER_ASSIGN(const std::string key, job_key(request, state.files.root()));
   SPEEDSTER_ASSIGN(auto claim, state.claim(key, deadline, cancel));
   if (auto* known = std::get_if<JobResult>(&claim)) return std::move(*known);
-  FileLock& lock = std::get<FileLock>(claim);
+  auto& lock = std::get<FileLock>(claim);
 
   SPEEDSTER_ASSIGN(const fs::path staging, state.files.begin(key));
   SPEEDSTER_TRY(stage(request, staging, state.files.root()));

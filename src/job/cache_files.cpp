@@ -66,7 +66,9 @@ std::uint64_t release(const std::vector<Inode>& names, Contents& contents) {
   std::uint64_t freed = 0;
   for (const Inode& inode : names) {
     Content& content = contents[inode];
-    if (content.names > 0 && --content.names == 0) freed += content.bytes;
+    if (content.names == 0) continue;
+    --content.names;
+    if (content.names == 0) freed += content.bytes;
   }
   return freed;
 }
@@ -150,7 +152,7 @@ std::vector<JobCache::Entry> CacheFiles::list() const {
     found.age_seconds = age_seconds(path);
     entries.push_back(std::move(found));
   }
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.age_seconds < b.age_seconds; });
+  std::ranges::sort(entries, {}, [](const auto& entry) { return entry.age_seconds; });
   return entries;
 }
 
@@ -191,7 +193,7 @@ std::uint64_t CacheFiles::prune(std::uint64_t bytes) const {
   for (const fs::path& path : children(root_))
     if (is_key(path.filename().string()))
       candidates.push_back({path.filename().string(), age_seconds(path), inodes(path, contents)});
-  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.age > b.age; });
+  std::ranges::sort(candidates, std::ranges::greater(), [](const auto& candidate) { return candidate.age; });
 
   std::uint64_t total = 0, freed = 0;
   for (const auto& [inode, content] : contents) total += content.bytes;

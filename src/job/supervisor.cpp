@@ -41,7 +41,7 @@ Result<std::filesystem::path> find_worker() {
   }
   const std::filesystem::path here = own_file().parent_path();
   for (const char* folder : {".", "../bin", "../libexec/speedster", "../../bin", "../../libexec/speedster"}) {
-    const std::filesystem::path candidate = (here / folder / kName).lexically_normal();
+    std::filesystem::path candidate = (here / folder / kName).lexically_normal();
     if (usable(candidate)) return candidate;
   }
   return Error(ErrorKind::kNotFound, "[job] expected " + std::string(kName) + " beside " + here.string() +

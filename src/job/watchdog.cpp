@@ -115,7 +115,10 @@ void Watchdog::receive() {
   }
   Datagram& datagram = **received;
   const std::string operation = datagram.body.value("op", "");
-  if (operation == "spawn") return spawn(datagram.body, std::move(datagram.descriptors));
+  if (operation == "spawn") {
+    spawn(datagram.body, std::move(datagram.descriptors));
+    return;
+  }
   if (operation == "remove at end") {
     if (fs::path folder = datagram.body.value("folder", ""); folder.is_absolute())
       scratch_.push_back(std::move(folder));
@@ -138,11 +141,14 @@ Watchdog::Member* Watchdog::find(const Json& request) {
 }
 
 Watchdog::Members::iterator Watchdog::by_pid(pid_t pid) {
-  return std::find_if(members_.begin(), members_.end(), [pid](const auto& entry) { return entry.second.pid == pid; });
+  return std::ranges::find_if(members_, [pid](const auto& entry) { return entry.second.pid == pid; });
 }
 
 void Watchdog::pause(Member& member) {
-  if (member.paused) return send({{"event", "paused"}, {"id", member.id}});
+  if (member.paused) {
+    send({{"event", "paused"}, {"id", member.id}});
+    return;
+  }
   member.pausing = true;
   member.paused_since = now_seconds();
   ::kill(-member.pid, SIGSTOP);
@@ -202,8 +208,8 @@ void Watchdog::leader_ended(Members::iterator position, int status, const rusage
 }
 
 void Watchdog::check_pauses() {
-  const bool seen = std::any_of(members_.begin(), members_.end(),
-                                [](const auto& entry) { return entry.second.pausing && entry.second.stopped; });
+  const bool seen =
+      std::ranges::any_of(members_, [](const auto& entry) { return entry.second.pausing && entry.second.stopped; });
   if (!seen) return;
   const std::vector<Process> processes = read_processes();
   assign(processes);
@@ -211,7 +217,7 @@ void Watchdog::check_pauses() {
     if (!member.pausing || !member.stopped) continue;
     bool all = true;
     for (const Process& process : processes) {
-      if (std::find(member.processes.begin(), member.processes.end(), process.pid) == member.processes.end()) continue;
+      if (std::ranges::find(member.processes, process.pid) == member.processes.end()) continue;
       if (std::string_view("TtZX").find(process.state) != std::string_view::npos) continue;
       ::kill(process.pid, SIGSTOP);
       all = false;
@@ -224,7 +230,7 @@ void Watchdog::check_pauses() {
 }
 
 void Watchdog::check_limits(double now) {
-  const bool watching = std::any_of(members_.begin(), members_.end(), [](const auto& entry) {
+  const bool watching = std::ranges::any_of(members_, [](const auto& entry) {
     return entry.second.watched && !entry.second.paused && entry.second.limits.memory_bytes > 0;
   });
   next_check_ = now + (watching ? kWatchedTick : kIdleTick);

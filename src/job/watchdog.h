@@ -48,7 +48,7 @@ class Watchdog {
   static void end(Member& member, std::string_view reason);
 
   void reap();
-  void leader_ended(Members::iterator member, int status, const rusage& usage);
+  void leader_ended(Members::iterator position, int status, const rusage& usage);
   void check_pauses();
   void check_limits(double now);
   /// Assigns every descendant to the member that it belongs to; returns those that belong to none that lives.

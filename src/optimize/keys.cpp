@@ -43,7 +43,7 @@ void add_program(Sha256& digest, const std::vector<std::string>& command) {
     for (fs::directory_iterator it(script.parent_path(), error), end; !error && it != end && beside.size() < kMost;
          it.increment(error))
       if (it->path().extension() == script.extension()) beside.push_back(it->path());
-    std::sort(beside.begin(), beside.end());
+    std::ranges::sort(beside);
     for (const fs::path& file : beside) {
       digest.field(file.filename().string());
       add_content(digest, file);
@@ -69,7 +69,7 @@ std::string store_key(const samples::SampleOptions& options, const Signature& si
       std::vector<fs::path> files;
       for (fs::directory_iterator it(options.data, error), end; !error && it != end; it.increment(error))
         files.push_back(it->path());
-      std::sort(files.begin(), files.end());
+      std::ranges::sort(files);
       for (const fs::path& file : files) add_file(file);
     }
   }

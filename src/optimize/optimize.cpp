@@ -17,7 +17,6 @@
 namespace speedster {
 namespace {
 
-constexpr const char* kWho = "optimize";
 constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U, kStoreBytes = std::uint64_t{10} << 30U;
 // What a package holds beside payloads, and what a slow disk writes in a second.
 constexpr std::uint64_t kLittleFiles = std::uint64_t{16} << 20U;
@@ -26,7 +25,7 @@ constexpr double kWrittenPerSecond = 150e6;
 /// Turns the caller's flag into the token that all stages look at.
 class CancelWatch {
  public:
-  CancelWatch(const std::atomic<bool>* flag, CancelToken token) {
+  CancelWatch(const std::atomic<bool>* flag, const CancelToken& token) {
     if (flag == nullptr) return;
     thread_ = std::jthread([flag, token](const std::stop_token& stop) {
       while (!stop.stop_requested()) {

@@ -98,7 +98,7 @@ void bound_stores(const std::filesystem::path& root, std::uint64_t most_bytes) {
     total += directory_size(it->path());
     old.emplace_back(used, it->path());
   }
-  std::sort(old.begin(), old.end());
+  std::ranges::sort(old);
   for (const auto& [used, path] : old) {
     if (total <= most_bytes) return;
     const std::uint64_t bytes = directory_size(path);

@@ -258,7 +258,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
                              "[check] expected numbers where the original has some, got NaN or infinity on "
                              "sample " +
                                  std::to_string(*wrong)),
-                       *wrong);
+                       wrong);
   const double confidence = session.budget.confidence.value_or(0.95);
   accuracy::Drop drop = accumulator.estimate(part.independent, confidence);
   if (drop.samples > 0 && drop.blank == drop.samples)
