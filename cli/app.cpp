@@ -85,6 +85,7 @@ class Parser {
     SPEEDSTER_TRY(set_color());
     for (const Declared& command : declared_)
       if (command.app->parsed()) return command.run(io_);
+    if (io_.json) return usage("[usage] expected a command, got none; try speedster --help");
     io_.err << root_.help();
     return kUsage;
   }

@@ -66,7 +66,7 @@ struct OptimizeRequest {
   std::uint64_t seed = 0;                ///< of the split of the samples, and of every draw
   bool use_cache = true;                 ///< false: nothing is taken from earlier searches nor kept for later ones
   std::string command_line;              ///< as typed, for the report's "command that accepts it"
-  // Callbacks. They are called from the calling thread, `log` from any.
+  // Callbacks. They are called from the calling thread, `log` from any; what `log` throws is lost.
   std::function<void(const Progress&)> progress;
   std::function<void(int level, const std::string&)> log;  ///< level: 0 debug, 1 info, 2 warning, 3 error
   const std::atomic<bool>* cancel = nullptr;               ///< set it (from a signal handler too) to stop

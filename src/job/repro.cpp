@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "job/exec.h"
 #include "job/repro_templates.h"
+#include "job/supervisor.h"
 
 namespace speedster::job {
 namespace {
@@ -36,7 +37,10 @@ std::string limited(std::string_view script, const Limits& limits) {
   const std::string count = std::to_string(limits.threads);
   const std::string threads =
       limits.threads > 0 ? "OMP_NUM_THREADS=" + count + " SPEEDSTER_THREADS=" + count + " " : "";
-  return fill(script, {{"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")}, {"THREADS", threads}});
+  const auto worker = find_worker();
+  return fill(script, {{"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")},
+                       {"THREADS", threads},
+                       {"WORKER", shell_quoted({worker.ok() ? worker->string() : "speedster-worker"})}});
 }
 
 /// JSON's strings are Python's, as long as everything beyond ASCII is escaped.

@@ -4,15 +4,17 @@
 
 namespace speedster::job {
 
-/// repro.sh: LIMITS, THREADS.
+/// repro.sh: LIMITS, THREADS, WORKER.
 inline constexpr std::string_view kScript = R"text(#!/bin/sh
 # Runs this job again on a copy of its directory, under the same limits.
 # The exit code is that of the job: 0 done, 1 failed (result.json says why), 97 out of memory, 142 out of time.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-worker=${SPEEDSTER_WORKER:-$(command -v speedster-worker || true)}
+worker=@WORKER@
+if [ -n "${SPEEDSTER_WORKER:-}" ]; then worker=$SPEEDSTER_WORKER; fi
+if [ ! -x "$worker" ]; then worker=$(command -v speedster-worker || true); fi
 if [ -z "$worker" ]; then
-  echo "[repro] expected speedster-worker on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
+  echo "[repro] expected speedster-worker where it was or on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
   exit 2
 fi
 copy=$(mktemp -d)
@@ -24,18 +26,22 @@ cd "$copy"
 status=0
 @THREADS@"$worker" exec @LIMITS@ -- "$worker" job . 4>&1 || status=$?
 if [ -f "$copy/result.json" ]; then cat "$copy/result.json"; fi
+# A toolchain's step ends with 0 where it could say what failed.
+if [ "$status" = 0 ] && grep -q '"ok": *false' "$copy/result.json" 2>/dev/null; then status=1; fi
 exit "$status"
 )text";
 
-/// repro.sh of a check or timing: LIMITS, THREADS.
+/// repro.sh of a check or timing: LIMITS, THREADS, WORKER.
 inline constexpr std::string_view kServeScript = R"text(#!/bin/sh
 # Sends the requests that failed to a worker again, under the same limits. Replies go to stdout, the vendor's words too.
 # The exit code: 0 all were answered (look for "ok": false), 97 out of memory, 142 out of time, above 128 a signal.
 set -eu
 cd "$(dirname "$0")"
-worker=${SPEEDSTER_WORKER:-$(command -v speedster-worker || true)}
+worker=@WORKER@
+if [ -n "${SPEEDSTER_WORKER:-}" ]; then worker=$SPEEDSTER_WORKER; fi
+if [ ! -x "$worker" ]; then worker=$(command -v speedster-worker || true); fi
 if [ -z "$worker" ]; then
-  echo "[repro] expected speedster-worker on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
+  echo "[repro] expected speedster-worker where it was or on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
   exit 2
 fi
 outputs=$(mktemp)

@@ -225,6 +225,7 @@ void Watchdog::check_pauses() {
     if (!all) continue;
     member.pausing = false;
     member.paused = true;
+    check_memory(member);  // while it is timed nobody looks: between two blocks somebody has to
     send({{"event", "paused"}, {"id", id}});
   }
 }
@@ -249,12 +250,16 @@ void Watchdog::check_limits(double now) {
       else
         next_check_ = std::min(next_check_, now + left);
     }
-    if (!member.watched || limits.memory_bytes == 0) continue;
-    std::uint64_t total = 0;
-    for (const pid_t process : member.processes) total += unreclaimable_bytes(process);
-    member.peak_bytes = std::max(member.peak_bytes, total);
-    if (total > limits.memory_bytes) end(member, "memory");
+    if (member.watched) check_memory(member);
   }
+}
+
+void Watchdog::check_memory(Member& member) {
+  if (member.limits.memory_bytes == 0) return;
+  std::uint64_t total = 0;
+  for (const pid_t process : member.processes) total += unreclaimable_bytes(process);
+  member.peak_bytes = std::max(member.peak_bytes, total);
+  if (total > member.limits.memory_bytes) end(member, "memory");
 }
 
 std::vector<pid_t> Watchdog::assign(const std::vector<Process>& processes) {

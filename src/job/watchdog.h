@@ -51,6 +51,7 @@ class Watchdog {
   void leader_ended(Members::iterator position, int status, const rusage& usage);
   void check_pauses();
   void check_limits(double now);
+  void check_memory(Member& member);
   /// Assigns every descendant to the member that it belongs to; returns those that belong to none that lives.
   std::vector<pid_t> assign(const std::vector<Process>& processes);
   /// Ends what dead members left behind; waits for it a moment.

@@ -217,6 +217,14 @@ class Race {
     return leader;
   }
 
+  /// Mean of the fastest that no budget can take away; the original is one of them.
+  double safe_position(const std::vector<std::size_t>& heat) {
+    double fastest = selves_[0].live ? mean(original_logs()) : kNever;
+    for (const Contender* contender : live(heat))
+      if (!contender->entrant->may_fall && !contender->logs.empty()) fastest = std::min(fastest, mean(contender->logs));
+    return fastest;
+  }
+
   void eliminate(const std::vector<std::size_t>& heat, int n) {
     const std::vector<double> leader = leader_logs(heat);
     std::vector<std::span<const double>> series;
@@ -225,11 +233,12 @@ class Race {
       if (self.live) series.emplace_back(self.logs);
     block_variance_ = residual_variance(series);
     const double alpha = alpha_of_look(policy_, contenders_.size());
+    const double safe = safe_position(heat), far = std::log(policy_.drop_factor);
     for (const std::size_t i : heat) {
       if (!contenders_[i].live) continue;
       const Estimate behind = behind_by(contenders_[i].logs, leader, block_variance(), load_variance(), policy_);
       if (n <= policy_.looks.front()) {
-        if (behind.mean > std::log(policy_.drop_factor))
+        if (behind.mean > far && mean(contenders_[i].logs) > safe + far)
           leave(i, RaceFate::kFarSlower, times(behind.mean) + " times the leader after the first round");
         continue;
       }

@@ -89,6 +89,9 @@ struct Entrant {
   /// False: confirmed for its ratio to the original only (what a budget excludes, and what it would bring). It neither
   /// leads nor wins, and a deadline leaves it out first.
   bool may_win = true;
+  /// It may yet break a budget: who is far behind it and not far behind the fastest of the others stays in the race
+  /// until a look with bounds, so that something is known of those should it fall.
+  bool may_fall = false;
 };
 
 enum class RaceFate { kFinalist, kSlower, kFarSlower, kFailed, kNotReached };

@@ -150,8 +150,13 @@ class Optimization {
     session_.started = session_.stage_started = now_seconds();
     if (request_.time_budget_seconds) session_.total = session_.deadline = Deadline::in(*request_.time_budget_seconds);
     if (request_.log)
-      session_.log = Log(
-          [this](LogLevel level, std::string_view text) { request_.log(static_cast<int>(level), std::string(text)); });
+      session_.log = Log([this](LogLevel level, std::string_view text) {
+        try {
+          request_.log(static_cast<int>(level), std::string(text));
+        } catch (...) {
+          // It may have been called from a thread of ours, which an exception would end with the whole process.
+        }
+      });
     watch_.emplace(request_.cancel, session_.cancel);
   }
 

@@ -68,6 +68,7 @@ class Bench {
   explicit Bench(const BenchRequest& request) : request_(request) {}
 
   Result<BenchResult> run() {
+    if (request_.seconds) deadline_ = Deadline::in(*request_.seconds);
     SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-bench"));
     const hardware::Machine machine = hardware::probe();
     fingerprint_ = hardware::fingerprint(machine);
@@ -89,7 +90,7 @@ class Bench {
     TimingContext context;
     context.supervisor = supervisor_.get();
     context.cancel = request_.cancel;
-    context.deadline = request_.seconds ? Deadline::in(*request_.seconds) : Deadline();
+    context.deadline = deadline_;
     context.samples.resize(result.samples);
     std::iota(context.samples.begin(), context.samples.end(), std::size_t{0});
     measure::Policy policy;
@@ -141,8 +142,10 @@ class Bench {
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
     SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(cache_directory() / "jobs", kCacheBytes));
     caches_.push_back(cache);  // what was handed out stays while this lives
-    SPEEDSTER_ASSIGN(const job::JobResult result,
-                     cache.run(*supervisor_, job, Deadline::in(kCompileSeconds), request_.cancel));
+    const Deadline longest = Deadline::in(kCompileSeconds);
+    SPEEDSTER_ASSIGN(
+        const job::JobResult result,
+        cache.run(*supervisor_, job, deadline_.left() < longest.left() ? deadline_ : longest, request_.cancel));
     if (!result.ok()) return result.error();
     side.package = result.directory / "out" / "package";
     side.variant = which;
@@ -212,6 +215,7 @@ class Bench {
   }
 
   const BenchRequest& request_;
+  Deadline deadline_;
   std::optional<TempDir> work_;
   std::vector<job::JobCache> caches_;
   std::unique_ptr<job::Supervisor> supervisor_;  // after work_: children end before their folders go

@@ -195,7 +195,8 @@ Result<void> OriginalOutputs::check_finite(std::span<const std::size_t> samples)
 
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part) {
   ServeSpec spec = session.serve_spec(candidate, part.purpose);
-  if (part.beside_jobs && session.spinners.contains(candidate.recipe.backend)) spec.options["spinning"] = "0";
+  if (part.beside_jobs && !session.total.limited() && session.spinners.contains(candidate.recipe.backend))
+    spec.options["spinning"] = "0";
   SPEEDSTER_ASSIGN(ServedPackage child,
                    as_vendors(ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel)));
   candidate.row.load_seconds = child.load_seconds();

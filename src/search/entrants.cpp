@@ -42,6 +42,8 @@ measure::Entrant entrant_of(const Session& session, const Candidate& candidate, 
   entrant.name = candidate.digest;
   entrant.load = load_served(timing_of(session), session.serve_spec(candidate, purpose), candidate.notes);
   if (candidate.searched) entrant.drop = std::max(0.0, candidate.searched->value);
+  if (candidate.judged) entrant.drop = std::max(0.0, candidate.judged->value);
+  entrant.may_fall = candidate.reduced && !candidate.judged;
   entrant.memory = static_cast<double>(peak_of(candidate));
   entrant.size = static_cast<double>(candidate.row.model_bytes);
   if (candidate.row.race_latency) entrant.call_seconds = *candidate.row.race_latency;

@@ -57,9 +57,8 @@ class Search {
       SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
       ranked_ = ranking(candidates_, contest);
       const bool somebody_won = !ranked_.empty();
-      SPEEDSTER_TRY(judge_ranked());
       SPEEDSTER_TRY(declare(contest));
-      // All that won failed after it: those that lost the race to them get their chance.
+      // All that won failed at a corner of the shapes: those that lost the race to them get their chance.
       if (!somebody_won || !ranked_.empty() || !contest.raced || !time_for_another() || !give_another_chance())
         return {};
     }
@@ -369,15 +368,12 @@ class Search {
   bool has_corners() const { return !session_.stage_excluded(kCorners) && !corners_of(session_.signature).empty(); }
 
   /// The finalists, fastest first, on samples that no decision has seen; who fails leaves. True where the fastest fell
-  /// and the others are to race without them. Whoever is slower than the first that holds waits: for that race, since
-  /// it may have other finalists and another price, or for the confirmation, which may show that nothing depends on it.
-  /// Under a time budget all are judged here, because later there may be no time.
+  /// and the others are to race without them. Whoever is slower than the first that holds waits for that race, since it
+  /// may have other finalists and another price.
   Result<bool> judge(Contest& contest) {
     std::vector<std::size_t> kept;
     bool fell = false, another = false;
-    std::size_t seen = 0;
-    while (seen < contest.finalists.size()) {
-      const std::size_t index = contest.finalists[seen++];
+    for (const std::size_t index : contest.finalists) {
       Candidate& candidate = candidates_[index];
       SPEEDSTER_TRY(or_originals(jury_->judge(candidate)));
       if (candidate.row.fate == CandidateFate::kNotTried && candidate.out && time_for_another()) {
@@ -391,43 +387,15 @@ class Search {
       if (holds) kept.push_back(index);
       fell = fell || (!holds && kept.empty());
       another = fell && contest.raced && time_for_another();
-      if (holds && (another || !session_.total.limited())) break;
+      if (holds && another) break;
     }
     if (another && give_another_chance()) return true;
-    kept.insert(kept.end(), contest.finalists.begin() + static_cast<std::ptrdiff_t>(seen), contest.finalists.end());
     contest.finalists = kept;
     if (!contest.priced) return false;
     Candidate& priced = candidates_[*contest.priced];
     SPEEDSTER_TRY(or_originals(jury_->price(priced)));
     if (priced.out || !priced.judged) contest.priced.reset();
     return false;
-  }
-
-  /// Whoever is to be packaged and waited for the confirmation.
-  Result<void> judge_ranked() {
-    std::vector<std::size_t> kept;
-    for (const std::size_t index : ranked_) {
-      Candidate& candidate = candidates_[index];
-      if (!candidate.judged) {
-        session_.enter("judge", kConfirmShare);
-        SPEEDSTER_TRY(or_originals(jury_->judge(candidate)));
-      }
-      if (!candidate.out && candidate.judged) kept.push_back(index);
-    }
-    ranked_ = std::move(kept);
-    crown("the one chosen before it did not hold on the judging samples");
-    original_outputs_->rest();
-    return {};
-  }
-
-  /// The first of the ranked is the winner, also where another was before it.
-  void crown(const std::string& why) {
-    if (ranked_.empty() || candidates_[ranked_.front()].row.fate == CandidateFate::kWinner) return;
-    Candidate& winner = candidates_[ranked_.front()];
-    winner.row.fate = CandidateFate::kWinner;
-    winner.row.reason = short_number(winner.row.speedup->value) + " times the original's speed; " + why;
-    session_.progress.best = winner.recipe.name;
-    session_.progress.best_speedup = winner.row.speedup->value;
   }
 
   /// The winner must run every declared shape; one that does not is out and the next takes its place. What the package
@@ -497,8 +465,14 @@ class Search {
       return {};
     };
     while (!ranked_.empty()) {
-      crown("a faster one failed at a corner of the shapes");
       Candidate& winner = candidates_[ranked_.front()];
+      if (winner.row.fate != CandidateFate::kWinner) {
+        winner.row.fate = CandidateFate::kWinner;
+        winner.row.reason = short_number(winner.row.speedup->value) +
+                            " times the original's speed; a faster one failed at a corner of the shapes";
+        session_.progress.best = winner.recipe.name;
+        session_.progress.best_speedup = winner.row.speedup->value;
+      }
       const std::string subject = baseline.digest + ":" + winner.digest;
       if (const auto known = session_.journal->find("corners", subject)) {
         corner_rows_ = corners_from_json(*known);

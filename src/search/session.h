@@ -161,7 +161,8 @@ struct CheckPart {
   Extent extent = Extent::kUntilHopeless;
   std::string purpose;  ///< "check" or "judge", names the child's folder
   double time_share;    ///< of the stage's time that it may take under a time budget
-  /// Jobs run meanwhile: where threads that wait would spin, they take cores from them and do nothing with these.
+  /// Jobs run meanwhile: where threads that wait would spin, they take cores from them and do nothing with these. (Not
+  /// under a time budget, where what a call took may be all that tells who is fast.)
   bool beside_jobs = false;
 };
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);

@@ -7,11 +7,11 @@ vendor_library openvino "openvino/libs/libopenvino_c.so.*" >/dev/null
 "$MAKE_PACKAGE" "$WORK/cnn.speedster" cnn fast=openvino original=onnxruntime
 "$BUILD/tests/bundle_and_export" bundle "$WORK/cnn.speedster" "$WORK/bundle" >"$WORK/report.json"
 mv "$WORK/bundle" "$WORK/moved"
-output=$(cd / && env -i HOME=/nonexistent "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster")
+output=$(cd / && env -i HOME="$WORK/home" "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster")
 expect_text "$output" "logits ["
 
 # What is mapped while it runs is the bundle's own, but for glibc.
-loaded=$(cd / && env -i LD_DEBUG=files HOME=/nonexistent "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster" 2>&1 | sed -n 's/.*calling init: //p')
+loaded=$(cd / && env -i LD_DEBUG=files HOME="$WORK/home" "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster" 2>&1 | sed -n 's/.*calling init: //p')
 [ -n "$loaded" ] || fail "the names of what is loaded" "none"
 foreign=$(grep -v "^$WORK/moved/" <<<"$loaded" | grep -Ev '/(ld-linux-x86-64|libc|libm|libdl|librt|libpthread)\.so\.[0-9]+$' || true)
 [ -z "$foreign" ] || fail "libraries of the bundle and glibc alone" "$foreign"

@@ -111,6 +111,12 @@ class Expectations:
             folder = pathlib.Path(self.row(text).get("job_directory") or "/nonexistent")
             if not (folder / "repro.sh").exists():
                 raise Failure(f"no repro.sh in {folder}")
+        elif what == "repro-ends":
+            script = pathlib.Path(self.row(arguments[0]).get("job_directory") or "/nonexistent") / "repro.sh"
+            env = {key: value for key, value in self.env.items() if key != "SPEEDSTER_WORKER"} | {"PATH": os.environ["PATH"]}
+            done = subprocess.run([script], check=False, env=env, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+            if str(done.returncode) not in arguments[1].split("|"):
+                raise Failure(f"{script} ended with {done.returncode}: {done.stdout[-2000:]} {done.stderr[-2000:]}")
         else:
             raise Failure("unknown word")
 

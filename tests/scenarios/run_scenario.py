@@ -26,6 +26,7 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
 What is expected of the last run:
   exit CODE|CODE… | outcome TEXT | winner NAME | no-winner | within SECONDS
   fate NAME FATE|FATE… | reason NAME TEXT | repro NAME | stderr TEXT | stdout TEXT
+  repro-ends NAME CODE|CODE…        repro.sh, run as it is printed, ends with one of these exit codes
   vendor-repro NAME                 repro_vendor.py is there, and without the injected fault it runs on the vendor alone
   one-message WORD…                 stderr has one error, and the words are in it
   package | no-package | note TEXT | undecided | decided | metric NAME

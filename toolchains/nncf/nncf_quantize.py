@@ -53,6 +53,7 @@ quantized = nncf.quantize(
     advanced_parameters=nncf.AdvancedQuantizationParameters(
         overflow_fix=getattr(nncf.OverflowFix, SETTINGS["overflow_fix"])))
 print("quantizers:", sum(op.get_type_name() == "FakeQuantize" for op in quantized.get_ordered_ops()))
+openvino.save_model(quantized, os.path.join(here, "quantized.xml"), compress_to_fp16=False)
 '''
 
 
@@ -257,12 +258,12 @@ def quantize(job: pathlib.Path, request: dict) -> dict:
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             overflow_fix=getattr(nncf.OverflowFix, settings["overflow_fix"])),
     )
-    repro.unlink()
 
     progress(0.95, "writing the IR")
     out = job / "out"
     out.mkdir(exist_ok=True)
     openvino.save_model(quantized, str(out / "model.xml"), compress_to_fp16=False)
+    repro.unlink()
     kinds = collections.Counter(op.get_type_name() for op in quantized.get_ordered_ops())
     return {
         "files": {"model": "out/model.xml", "weights": "out/model.bin"},

@@ -1,8 +1,6 @@
 /// Jobs that are run once, shared between searches, bounded on disk, and never half there.
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "base/lock.h"
 #include "job/job.h"
 #include "supervised.h"
+#include "support/little_space.h"
 
 namespace speedster::job {
 namespace {
@@ -426,37 +425,11 @@ TEST_F(JobCache_, InputsThatAreNotThereOrBadlyNamed) {
   EXPECT_EQ(cache_->run(*supervisor_, named, Deadline::in(60), CancelToken()).error().kind(), ErrorKind::kUsage);
 }
 
-/// Room for a megabyte in `folder`: a file system of its own where we may mount one, else the size limit of a process's
-/// files.
-class LittleSpace {
- public:
-  explicit LittleSpace(const fs::path& folder) : folder_(folder) {
-    fs::create_directories(folder);
-    mounted_ = ::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=1m") == 0;
-    if (mounted_) return;
-    ::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit little{1'000'000, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &little);
-  }
-  ~LittleSpace() {
-    if (mounted_)
-      ::umount2(folder_.c_str(), MNT_DETACH);
-    else
-      ::setrlimit(RLIMIT_FSIZE, &before_);
-  }
-
- private:
-  fs::path folder_;
-  rlimit before_{};
-  bool mounted_ = false;
-};
-
 TEST_F(JobCache_, AFullDiskIsAnErrorThatLosesNothing) {
   const JobResult kept = run(request("copy"));
   write("model.bin", std::string(3'000'000, 'a'));
   {
-    const LittleSpace space(folder_->path() / "small");
+    const test::LittleSpace space(folder_->path() / "small");
     auto full = JobCache::open(folder_->path() / "small" / "jobs", kPlenty);
     ASSERT_TRUE(full.ok());
     const auto result = full->run(*supervisor_, request("copy"), Deadline::in(60), CancelToken());

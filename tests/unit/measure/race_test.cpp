@@ -71,6 +71,23 @@ TEST_F(RaceTest, WhoeverLostToTheNextInLineLosesToItWhenTheFirstHasFallen) {
   EXPECT_FALSE(loses_to(elsewhere, rows[1], *result, policy_)) << "they never ran in the same rounds";
 }
 
+TEST_F(RaceTest, BehindALeaderThatMayFallTheOthersAreComparedToo) {
+  std::vector<Entrant> all = entrants({0.01, 0.017, 0.022, 0.04});
+  all[0].may_fall = true;
+  const auto result = run(entrant("original", {.call_seconds = 0.024}), all);
+  ASSERT_TRUE(result.ok());
+  const std::vector<RaceRow>& rows = result->rows;
+  EXPECT_EQ(rows[0].fate, RaceFate::kFinalist);
+  EXPECT_EQ(rows[1].rounds, 4);
+  EXPECT_EQ(rows[2].rounds, 4);
+  EXPECT_EQ(rows[3].rounds, 1);
+  EXPECT_TRUE(loses_to(rows[2], rows[1], *result, policy_));
+  all[0].may_fall = false;
+  const auto sure = run(entrant("original", {.call_seconds = 0.024}), all);
+  ASSERT_TRUE(sure.ok());
+  EXPECT_EQ(sure->rows[1].rounds, 1);
+}
+
 TEST_F(RaceTest, AtMostFourFinalistsTheFastestByEstimate) {
   const auto result =
       run(entrant("original", {.call_seconds = 0.04}), entrants({0.0206, 0.02, 0.0202, 0.0208, 0.0204, 0.021, 0.0212}));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/digest.h"
+#include "support/little_space.h"
 #include "unit/package/fixture.h"
 
 namespace speedster::package {
@@ -95,6 +96,21 @@ TEST_F(Writer, NoSpaceIsSaidBeforeAnyWork) {
   const auto writer = PackageWriter::create(root() / "p", std::uint64_t{1} << 60U);
   EXPECT_EQ(writer.error().kind(), ErrorKind::kNoSpace);
   EXPECT_TRUE(names().empty());
+}
+
+TEST_F(Writer, AFullDiskWhileItWritesLosesNothing) {
+  ASSERT_TRUE(write_file(root() / "large", std::string(3'000'000, 'l')).ok());
+  const test::LittleSpace space(root() / "small");
+  const fs::path package = written("small/p.speedster", "the first");
+  {
+    auto writer = PackageWriter::create(package);
+    ASSERT_TRUE(writer.ok());
+    const auto added = writer->add_file(root() / "large", "payload/model.onnx");
+    ASSERT_FALSE(added.ok());
+    EXPECT_EQ(added.error().kind(), ErrorKind::kNoSpace) << added.error().message();
+  }
+  EXPECT_EQ(read_file(package / "payload/model.onnx").value(), "the first");
+  EXPECT_EQ(std::distance(fs::directory_iterator(root() / "small"), fs::directory_iterator()), 1);
 }
 
 TEST_F(Writer, NoPermissionIsSaidBeforeAnyWork) {
