@@ -177,6 +177,36 @@ TEST_F(Worker, ExternalDataTravelsWithItsModel) {
   EXPECT_EQ(answer(child, {{"op", "run"}, {"indices", {0}}})["consumed"], 1);
 }
 
+TEST_F(Worker, StepsTakeExternalDataAsTheyTakeAModelInOneFile) {
+  const std::pair<const char*, Json> steps[] = {{"simplify", Json::object()},
+                                                {"quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}}},
+                                                {"convert-half", {{"kind", "fp16"}}}};
+  const auto outputs = [&](const std::vector<fs::path>& companions) {
+    std::vector<std::vector<float>> all;
+    for (const auto& [step, options] : steps) {
+      job::JobRequest one = request(step, options);
+      if (!companions.empty()) one.companions["model"] = companions;
+      const job::JobResult made = run(one);
+      EXPECT_TRUE(made.ok()) << step << ": " << to_text(made.result);
+      if (!made.ok()) return all;
+      const job::JobResult draft = compile(made.directory / "out" / "model.onnx");
+      EXPECT_TRUE(draft.ok()) << step << ": " << to_text(draft.result);
+      job::Child child = serve();
+      load(child, draft.directory / "out" / "package");
+      all.push_back(floats(answer(child, {{"op", "run"}, {"indices", {3}}})["outputs"][0][0]));
+    }
+    return all;
+  };
+  use(testing::models::mlp());
+  const auto inlined = outputs({});
+  use(testing::models::external_data());
+  const auto external = outputs({path("model") / "weights.bin"});
+  ASSERT_EQ(inlined.size(), std::size(steps));
+  EXPECT_FALSE(inlined[0].empty());
+  EXPECT_EQ(external, inlined);
+  EXPECT_NE(inlined[1], inlined[0]) << "quantized";
+}
+
 TEST_F(Worker, PackTakesAFileAsItIs) {
   job::JobRequest pack = request("pack", compile_options());
   pack.options["signature"] = to_json(signature_);
