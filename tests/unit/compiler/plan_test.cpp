@@ -36,6 +36,18 @@ TEST(Plan, PrecisionIsAlwaysExplicit) {
   EXPECT_EQ(original({}).options.at("optimization"), "all");
 }
 
+TEST(Plan, TheOtherOriginalLeavesEverythingButThePrecisionToTheVendor) {
+  const Recipe defaults = original_at_defaults(/*keep_threads=*/false);
+  EXPECT_TRUE(defaults.vendor_defaults);
+  EXPECT_EQ(defaults.backend, original({}).backend);
+  EXPECT_EQ(defaults.options, (std::map<std::string, std::string>{{"precision", "fp32"}, {"threads", "0"}}));
+  EXPECT_FALSE(original_at_defaults(/*keep_threads=*/true).options.contains("threads"))
+      << "those that the user asked for";
+  const auto again = recipe_from_json(to_json(defaults));
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_TRUE(again->vendor_defaults) << "a report's chain repeats it";
+}
+
 TEST(Plan, WhatTheProcessorLacksIsARowWithItsReason) {
   PlanInput input = everything();
   EXPECT_EQ(named(planned(input), "openvino-bf16").not_possible, "");
