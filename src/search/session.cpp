@@ -143,7 +143,11 @@ void note_info(const Session& session, Candidate& candidate, const Json& info) {
   row.backend_version = text("vendor_version");
   row.vendor_library = text("vendor_library");
   if (info.contains("threads") && info["threads"].is_number_integer()) row.threads = info["threads"].get<int>();
-  candidate.reduced = precision_rank(row.ran_precision) == 0 ||
+  // "mixed" hides what the parts of the original ran in: then whoever was asked for less than full precision is
+  // reduced.
+  const bool asked_for_less =
+      session.original_precision == "mixed" && !row.requested_precision.empty() && row.requested_precision != "fp32";
+  candidate.reduced = precision_rank(row.ran_precision) == 0 || asked_for_less ||
                       precision_rank(row.ran_precision) < precision_rank(session.original_precision);
 }
 
