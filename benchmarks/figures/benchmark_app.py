@@ -26,7 +26,8 @@ ALTERNATIONS, SECONDS = 24, 2
 def theirs() -> float:
     app = pathlib.Path(sys.executable).with_name("benchmark_app")
     done = subprocess.run([str(app), "-m", str(DEMO / "rec.onnx"), "-d", "CPU", "-api", "sync", "-nthreads", "1", "-nstreams", "1",
-                           "-infer_precision", "f32", "-t", str(SECONDS), "-data_shape", "x[1,3,48,320]", "-hint", "none", "-i", f"x:{WORK / 'word.npy'}"],
+                           "-infer_precision", "f32", "-t", str(SECONDS), "-data_shape", "x[1,3,48,320]", "-hint", "none",
+                           "-i", f"x:{WORK / 'word.npy'}"],
                           capture_output=True, text=True, env=dict(os.environ))
     match = re.search(r"Median:\s*([\d.]+)\s*ms", done.stdout)
     if not match:

@@ -38,9 +38,10 @@ std::string limited(std::string_view script, const Limits& limits) {
   const std::string threads =
       limits.threads > 0 ? "OMP_NUM_THREADS=" + count + " SPEEDSTER_THREADS=" + count + " " : "";
   const auto worker = find_worker();
-  return fill(script, {{"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")},
-                       {"THREADS", threads},
-                       {"WORKER", shell_quoted({worker.ok() ? worker->string() : "speedster-worker"})}});
+  const std::string quoted = shell_quoted({worker.ok() ? worker->string() : "speedster-worker"});
+  return fill(script, {{"FIND_WORKER", fill(kFindWorker, {{"WORKER", quoted}})},
+                       {"LIMITS", join(limit_arguments(limits, 0, {}, /*wall=*/true), " ")},
+                       {"THREADS", threads}});
 }
 
 /// JSON's strings are Python's, as long as everything beyond ASCII is escaped.

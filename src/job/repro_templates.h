@@ -4,19 +4,22 @@
 
 namespace speedster::job {
 
-/// repro.sh: LIMITS, THREADS, WORKER.
+/// The lines of both scripts that set $worker: WORKER.
+inline constexpr std::string_view kFindWorker = R"text(worker=@WORKER@
+if [ ! -x "$worker" ]; then worker=$(command -v speedster-worker || true); fi
+worker=${SPEEDSTER_WORKER:-$worker}
+if [ -z "$worker" ]; then
+  echo "[repro] expected speedster-worker where it was or on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
+  exit 2
+fi)text";
+
+/// repro.sh: FIND_WORKER, LIMITS, THREADS.
 inline constexpr std::string_view kScript = R"text(#!/bin/sh
 # Runs this job again on a copy of its directory, under the same limits.
 # The exit code is that of the job: 0 done, 1 failed (result.json says why), 97 out of memory, 142 out of time.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-worker=@WORKER@
-if [ -n "${SPEEDSTER_WORKER:-}" ]; then worker=$SPEEDSTER_WORKER; fi
-if [ ! -x "$worker" ]; then worker=$(command -v speedster-worker || true); fi
-if [ -z "$worker" ]; then
-  echo "[repro] expected speedster-worker where it was or on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
-  exit 2
-fi
+@FIND_WORKER@
 copy=$(mktemp -d)
 mkdir "$copy/out"
 cp "$here/request.json" "$copy/"
@@ -31,19 +34,13 @@ if [ "$status" = 0 ] && grep -q '"ok": *false' "$copy/result.json" 2>/dev/null; 
 exit "$status"
 )text";
 
-/// repro.sh of a check or timing: LIMITS, THREADS, WORKER.
+/// repro.sh of a check or timing: FIND_WORKER, LIMITS, THREADS.
 inline constexpr std::string_view kServeScript = R"text(#!/bin/sh
 # Sends the requests that failed to a worker again, under the same limits. Replies go to stdout, the vendor's words too.
 # The exit code: 0 all were answered (look for "ok": false), 97 out of memory, 142 out of time, above 128 a signal.
 set -eu
 cd "$(dirname "$0")"
-worker=@WORKER@
-if [ -n "${SPEEDSTER_WORKER:-}" ]; then worker=$SPEEDSTER_WORKER; fi
-if [ ! -x "$worker" ]; then worker=$(command -v speedster-worker || true); fi
-if [ -z "$worker" ]; then
-  echo "[repro] expected speedster-worker where it was or on PATH, got none; try to set SPEEDSTER_WORKER to its path" >&2
-  exit 2
-fi
+@FIND_WORKER@
 outputs=$(mktemp)
 status=0
 @THREADS@"$worker" exec @LIMITS@ -- "$worker" serve 3<requests.jsonl 4>&1 5<>"$outputs" || status=$?

@@ -142,10 +142,8 @@ class Bench {
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
     SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(cache_directory() / "jobs", kCacheBytes));
     caches_.push_back(cache);  // what was handed out stays while this lives
-    const Deadline longest = Deadline::in(kCompileSeconds);
-    SPEEDSTER_ASSIGN(
-        const job::JobResult result,
-        cache.run(*supervisor_, job, deadline_.left() < longest.left() ? deadline_ : longest, request_.cancel));
+    SPEEDSTER_ASSIGN(const job::JobResult result,
+                     cache.run(*supervisor_, job, deadline_.sooner(kCompileSeconds), request_.cancel));
     if (!result.ok()) return result.error();
     side.package = result.directory / "out" / "package";
     side.variant = which;

@@ -110,9 +110,8 @@ Result<void> Jury::check(Candidate& candidate, Extent extent) {
     retire(candidate, CandidateFate::kNotTried, session_->cancel.cancelled() ? "cancelled" : "time");
     return {};
   }
-  const CheckPart part{
-      session_->split.search,          session_->split.independent, extent, "check", kCheckShare,
-      extent == Extent::kUntilHopeless};  // the first check of each runs beside jobs, a price's does not
+  CheckPart part{session_->split.search, session_->split.independent, extent, "check", kCheckShare};
+  part.beside_jobs = extent == Extent::kUntilHopeless;  // the first check of each; a price is asked for after all jobs
   auto drop = search::check(*session_, *original_, candidate, part);
   if (!drop.ok()) {
     const Error& error = drop.error();
