@@ -19,6 +19,7 @@ overhead() {
   library=$(ls "${SPEEDSTER_DATA_DIR:-${XDG_DATA_HOME:-$HOME/.local/share}/speedster}"/toolchains/onnxruntime/venv/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.* | head -1)
   rm -rf "$work/mlp.speedster"
   "$build/tests/make_package" "$work/mlp.speedster" mlp main=onnxruntime
+  "$venv/bin/python" -c 'import sys; sys.path.insert(0, "benchmarks"); from harness.command import processor; print(processor())'
   "$build/benchmarks/speedster-overhead" "$work/mlp.speedster" "$(find "$work/mlp.speedster" -name '*.onnx' | head -1)" "$library"
 }
 

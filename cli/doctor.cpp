@@ -97,6 +97,7 @@ void say_backend(Page& page, const search::BackendState& backend) {
   } else {
     page.line(backend.name, "not usable: " + (backend.reason.empty() ? "no reason given" : backend.reason));
     if (!backend.remedy.empty()) page.line("", "to mend it: " + backend.remedy);
+    if (!backend.failure.empty()) page.path(backend.failure + "/repro.sh repeats it");
   }
 }
 
@@ -131,14 +132,25 @@ std::vector<search::BackendState> ask_backends(const CancelToken& cancel) {
   return rows;
 }
 
+/// What is installed counts as usable once its modules were imported.
+std::vector<toolchain::Row> ask_toolchains(const CancelToken& cancel) {
+  std::vector<toolchain::Row> rows = toolchain::list(/*with_bytes=*/true);
+  for (toolchain::Row& row : rows) {
+    if (!row.installed || !row.problem.empty()) continue;
+    if (const Result<void> whole = toolchain::check_imports(row.environment, cancel); !whole)
+      row.problem = whole.error().full_message();
+  }
+  return rows;
+}
+
 Result<ExitCode> doctor(Io& io) {
   const CancelToken cancel;
   const TokenFollowsFlag follows(io.cancel, cancel);
   const hardware::Machine machine = hardware::probe();
   const Noise noise = listen();
   const std::vector<search::BackendState> backends = ask_backends(cancel);
+  const std::vector<toolchain::Row> toolchains = ask_toolchains(cancel);
   if (cancel.cancelled()) return Error(ErrorKind::kCancelled, "[doctor] interrupted");
-  const std::vector<toolchain::Row> toolchains = toolchain::list(/*with_bytes=*/true);
   const std::vector<Folder> places = folders();
   // The reference backend is exact, not fast: it alone makes no model faster.
   const bool any = std::any_of(backends.begin(), backends.end(),

@@ -74,7 +74,7 @@ Result<ExitCode> run_optimize(const OptimizeArguments& arguments, const Optimize
   SPEEDSTER_TRY(check_writable(arguments.report, "--report"));
   SPEEDSTER_TRY(check_writable(arguments.html, "--html"));
   SPEEDSTER_TRY(check_distinct(arguments));
-  request.cancel = io.cancel;
+  if (io.cancel != nullptr) request.cancel = [flag = io.cancel] { return flag->load(); };
   const AwaitsInterrupt awaits;
   ProgressDisplay display(io.err, io.err_terminal);
   if (!io.quiet) request.progress = [&](const Progress& progress) { display.update(progress); };

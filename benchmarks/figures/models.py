@@ -48,60 +48,75 @@ def cosine_drop(reference: pathlib.Path, other: pathlib.Path) -> float:
     return max(1 - float(x @ y / np.sqrt((x @ x) * (y @ y))) for x, y in pairs)
 
 
-def figure(case: str) -> dict:
+def materials(case: str) -> dict[str, pathlib.Path]:
+    """The model, the samples and one more batch to time with; made once."""
     model_name, batch = CASES[case]
     folder = WORK / "models" / model_name
     folder.mkdir(parents=True, exist_ok=True)
-    model = folder / f"{model_name}.onnx"
-    if not model.exists():
+    paths = {"folder": folder, "model": folder / f"{model_name}.onnx", "data": folder / f"samples-{batch}.npz",
+             "one": folder / f"one-{batch}.npz", "package": folder / f"{case}.speedster"}
+    if not paths["model"].exists():
         subprocess.run([sys.executable, str(ROOT / "benchmarks/models/make_models.py"), model_name, "-o", str(folder)], check=True)
-    data = folder / f"samples-{batch}.npz"
-    rows = inputs(model_name, 128 if batch == 1 else 32 * batch, 1)
-    if not data.exists():
-        np.savez(data, **rows)
-    one = folder / f"one-{batch}.npz"
-    np.savez(one, **inputs(model_name, batch, 2))
+    if not paths["data"].exists():
+        np.savez(paths["data"], **inputs(model_name, 128 if batch == 1 else 32 * batch, 1))
+    np.savez(paths["one"], **inputs(model_name, batch, 2))
+    return paths
 
-    package = folder / f"{case}.speedster"
-    shapes = ",".join(f"{name}={batch}x" + "x".join(map(str, array.shape[1:])) for name, array in rows.items())
-    report = speedster("optimize", model, "--data", data, "--shapes", shapes, "--threads", 1, "--metric", "cosine",
-                       "--metric-drop", 0.001, "-o", package, ok=(0, 3), cache=WORK / "cache" / case)
-    nncf = rival("nncf_openvino.py", model, data, folder / "nncf/model.xml")
-    qdq = rival("onnxruntime_qdq.py", model, data, folder / "qdq/model.onnx")
 
-    common = {"threads": 1, "inputs": str(one)}
-    specs = {"speedster": {"kind": "package", "path": str(package), "library": str(RUNTIME)},
-             "onnxruntime fp32": {"kind": "onnxruntime", "path": str(model)},
-             "nncf + openvino": {"kind": "openvino", "path": str(nncf), "options": {"INFERENCE_PRECISION_HINT": "f32"}},
-             "onnxruntime qdq": {"kind": "onnxruntime", "path": str(qdq)}}
-    specs = {name: {**common, **spec, "outputs": str(folder / f"out-{i}.npz")} for i, (name, spec) in enumerate(specs.items())}
-    timings = interleave(specs, loads=6, blocks=2, seconds=0.7 if batch == 1 else 1.5)
-    reference = folder / "out-1.npz"
-    rows_out = {name: {"seconds": timings.seconds(name), "speedup": timings.ratio("onnxruntime fp32", name),
-                       "drop": cosine_drop(reference, pathlib.Path(spec["outputs"]))} for name, spec in specs.items()}
-    best = min(("nncf + openvino", "onnxruntime qdq"), key=timings.seconds)
+def search(case: str, paths: dict[str, pathlib.Path], *more: object) -> dict:
+    """The report of `speedster optimize`; `more` are further options."""
+    model_name, batch = CASES[case]
+    shapes = ",".join(f"{name}={batch}x" + "x".join(map(str, array.shape[1:])) for name, array in inputs(model_name, 1, 1).items())
+    return speedster("optimize", paths["model"], "--data", paths["data"], "--shapes", shapes, "--threads", 1, "--metric", "cosine",
+                     "--metric-drop", 0.001, *more, "-o", paths["package"], ok=(0, 3), cache=WORK / "cache" / case)
+
+
+def rivals(paths: dict[str, pathlib.Path]) -> dict[str, pathlib.Path]:
+    folder, given = paths["folder"], (paths["model"], paths["data"])
+    return {"nncf + openvino": rival("nncf_openvino.py", *given, folder / "nncf/model.xml"),
+            "onnxruntime qdq": rival("onnxruntime_qdq.py", *given, folder / "qdq/model.onnx")}
+
+
+def compare(case: str, paths: dict[str, pathlib.Path], report: dict, loads: int = 6) -> dict:
+    made = rivals(paths)
+    common = {"threads": 1, "inputs": str(paths["one"])}
+    specs = {"speedster": {"kind": "package", "path": str(paths["package"]), "library": str(RUNTIME)},
+             "onnxruntime fp32": {"kind": "onnxruntime", "path": str(paths["model"])},
+             # at the vendor's defaults: where the processor has bf16, the rest runs in it
+             "nncf + openvino": {"kind": "openvino", "path": str(made["nncf + openvino"])},
+             "onnxruntime qdq": {"kind": "onnxruntime", "path": str(made["onnxruntime qdq"])}}
+    outputs = {name: paths["folder"] / f"out-{i}.npz" for i, name in enumerate(specs)}
+    specs = {name: {**common, **spec, "outputs": str(outputs[name])} for name, spec in specs.items()}
+    timings = interleave(specs, loads=loads, blocks=2, seconds=0.7 if CASES[case][1] == 1 else 1.5)
+    rows = {name: {"seconds": timings.seconds(name), "speedup": timings.ratio("onnxruntime fp32", name),
+                   "drop": cosine_drop(outputs["onnxruntime fp32"], outputs[name])} for name in specs}
+    best = min(made, key=timings.seconds)
     return {"case": case, "winner": winner(report), "search_seconds": report["seconds"],
-            "parent_peak_mb": report["parent_peak_bytes"] / 1e6, "rows": rows_out, "best_rival": best,
+            "parent_peak_mb": report["parent_peak_bytes"] / 1e6, "rows": rows, "best_rival": best,
             "to_best_rival": timings.ratio("speedster", best), "claimed": (report["candidates"][report["winner"]]["speedup"]
                                                                            if report["winner"] is not None else None)}
 
 
+def show(result: dict) -> None:
+    print(f"\n{result['case']}: {result['winner']}, search {result['search_seconds']:.0f} s, parent's peak {result['parent_peak_mb']:.0f} MB")
+    for name, row in result["rows"].items():
+        ratio = row["speedup"]
+        print(f"  {name:18} {row['seconds'] * 1e3:8.2f} ms   {ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f}) times ONNX Runtime fp32"
+              f"   cosine drop {row['drop']:.6f}")
+    ratio = result["to_best_rival"]
+    print(f"  time over that of the better rival ({result['best_rival']}): {ratio[0]:.3f} ({ratio[1]:.3f} to {ratio[2]:.3f}); wanted: 1.03 at most")
+    if has_vnni():
+        times = result["rows"]["speedster"]["speedup"][0]
+        print(f"  {times:.2f} times ONNX Runtime fp32 with VNNI; wanted: 3 at least")
+    sys.stdout.flush()
+
+
 def main() -> None:
     print(f"{processor()}; one thread")
-    results = []
     for case in sys.argv[1:] or CASES:
-        result = figure(case)
-        results.append(result)
-        print(f"\n{case}: {result['winner']}, search {result['search_seconds']:.0f} s, parent's peak {result['parent_peak_mb']:.0f} MB")
-        for name, row in result["rows"].items():
-            ratio = row["speedup"]
-            print(f"  {name:18} {row['seconds'] * 1e3:8.2f} ms   {ratio[0]:.2f} ({ratio[1]:.2f} to {ratio[2]:.2f}) times ONNX Runtime fp32"
-                  f"   cosine drop {row['drop']:.6f}")
-        ratio = result["to_best_rival"]
-        print(f"  time over that of the better rival ({result['best_rival']}): {ratio[0]:.3f} ({ratio[1]:.3f} to {ratio[2]:.3f}); wanted: 1.03 at most")
-        if has_vnni():
-            times = result["rows"]["speedster"]["speedup"][0]
-            print(f"  {times:.2f} times ONNX Runtime fp32 with VNNI; wanted: 3 at least")
+        paths = materials(case)
+        result = compare(case, paths, search(case, paths))
+        show(result)
         save("models-" + case, result)
 
 

@@ -42,7 +42,7 @@ def vendor_ratio(report: dict, package: pathlib.Path, one: pathlib.Path, threads
     row = report["candidates"][report["winner"]]
     common = {"threads": threads, "inputs": str(one)}
     model = next(p for pattern in ("**/*.xml", "**/*.onnx") for p in sorted(exported.glob(pattern)) if "original" not in p.name)
-    hint = row["ran_precision"] if row["ran_precision"] in ("bf16", "f16") else "f32"
+    hint = {"bf16": "bf16", "fp16": "f16"}.get(row["options"].get("precision"), "f32")
     options = {"INFERENCE_PRECISION_HINT": hint} if row["backend"] == "openvino" else {}
     own = {"kind": row["backend"], "path": str(model), "options": options}
     defaults = "defaults" in report["original_settings"]

@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   request.output = argv[3];
   if (argc > 4) request.metric_drop = std::atof(argv[4]);
   if (argc > 5) request.time_budget_seconds = std::atof(argv[5]);
-  request.cancel = &cancelled;
+  request.cancel = [] { return cancelled.load(); };
   std::signal(SIGINT, [](int) { cancelled = true; });
 
   request.progress = [stage = std::string()](const speedster::Progress& progress) mutable {

@@ -5,7 +5,6 @@
 #include <speedster/export.h>
 #include <speedster/report.h>
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -66,10 +65,11 @@ struct OptimizeRequest {
   std::uint64_t seed = 0;                ///< of the split of the samples, and of every draw
   bool use_cache = true;                 ///< false: nothing is taken from earlier searches nor kept for later ones
   std::string command_line;              ///< as typed, for the report's "command that accepts it"
-  // Callbacks. They are called from the calling thread, `log` from any; what `log` throws is lost.
+  // Callbacks. `progress` is called from the calling thread, `log` from any, `cancel` some thirty times a second from a
+  // thread of the search's own; what the latter two throw is lost.
   std::function<void(const Progress&)> progress;
   std::function<void(int level, const std::string&)> log;  ///< level: 0 debug, 1 info, 2 warning, 3 error
-  const std::atomic<bool>* cancel = nullptr;               ///< set it (from a signal handler too) to stop
+  std::function<bool()> cancel;                            ///< true: stop, and package the best that was confirmed
 };
 
 /// Runs the whole search. The error kinds are those that the command's exit codes are made of.

@@ -10,8 +10,9 @@ namespace {
 struct Row {
   const char* name;
   const char* backend;
-  const char* precision;  ///< in the user's words
-  int order;              ///< lower is tried first: quick to make and likely fast before slow to make
+  const char* precision;      ///< in the user's words
+  int order;                  ///< lower is tried first: quick to make and likely fast before slow to make
+  const char* rest = "fp32";  ///< what a quantized graph computes the rest in
 };
 
 // The prior: int8 beats half beats fp32 where the hardware has it; nncf takes longest to make. An order, never a
@@ -19,16 +20,19 @@ struct Row {
 constexpr Row kRows[] = {
     {"openvino-fp32", "openvino", "fp32", 10},
     {"openvino-static-int8-minmax", "openvino", "static-int8", 20},
+    {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", 22, "bf16"},
     {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", 21},
     {"onnxruntime-dynamic-int8", "onnxruntime", "dynamic-int8", 30},
     {"openvino-bf16", "openvino", "bf16", 40},
     {"openvino-fp16", "openvino", "fp16", 41},
     {"openvino-static-int8-percentile", "openvino", "static-int8", 50},
+    {"openvino-static-int8-percentile-bf16", "openvino", "static-int8", 52, "bf16"},
     {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", 51},
     {"onnxruntime-fp16", "onnxruntime", "fp16", 60},
     {"onnxruntime-bf16", "onnxruntime", "bf16", 61},
     {"openvino-dynamic-int8", "openvino", "dynamic-int8", 65},
     {"openvino-nncf-int8", "openvino", "static-int8", 70},
+    {"openvino-nncf-int8-bf16", "openvino", "static-int8", 71, "bf16"},
 };
 
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
@@ -44,15 +48,15 @@ Recipe make(const Row& row, const PlanInput& input) {
   recipe.backend = row.backend;
   recipe.requested_precision = row.precision;
   const std::string_view name = row.name;
-  const bool percentile = name.ends_with("percentile");
+  const bool percentile = name.find("percentile") != std::string_view::npos;
   Json nodes = Json(input.exclude_nodes);
-  recipe.options["precision"] = "fp32";
+  recipe.options["precision"] = row.rest;
   if (recipe.backend == "onnxruntime") recipe.options["optimization"] = "all";
   const auto backend = input.backends.find(recipe.backend);
   if (backend != input.backends.end())
     for (const auto& [key, value] : input.session)
       if (backend->second.options.contains(key)) recipe.options[key] = value;
-  if (name.ends_with("nncf-int8")) {
+  if (name.find("nncf-int8") != std::string_view::npos) {
     recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}, {"vnni", input.machine.has_vnni()}}});
     recipe.format = "openvino-ir";
     recipe.techniques = {"NNCF post-training int8"};
@@ -77,6 +81,7 @@ Recipe make(const Row& row, const PlanInput& input) {
   } else {
     recipe.techniques = {"graph compilation"};
   }
+  if (row.rest != std::string_view("fp32")) recipe.techniques.push_back(std::string("the rest in ") + row.rest);
   return recipe;
 }
 
@@ -88,7 +93,9 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
   for (const StepSpec& step : recipe.steps) {
     if (step.toolchain.empty()) continue;
     const auto toolchain = input.toolchains.find(step.toolchain);
-    if (toolchain == input.toolchains.end() || !toolchain->second.usable)
+    const bool known = toolchain != input.toolchains.end();
+    if (known && !toolchain->second.usable && !toolchain->second.reason.empty()) return toolchain->second.reason;
+    if (!known || !toolchain->second.usable)
       return "toolchain " + step.toolchain + " is not installed; try speedster toolchain install " + step.toolchain;
   }
   const std::string& precision = recipe.requested_precision;
@@ -105,12 +112,15 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
     if (recipe.backend == "openvino")
       return "OpenVINO on x86 runs the integer MatMul of a dynamically quantized graph in fp32";
   }
-  if (recipe.backend == "openvino" && precision == "bf16" && !input.machine.has_bf16())
-    return "this processor has no bf16 instructions (avx512_bf16 or amx_bf16)";
-  if (recipe.backend == "openvino" && precision == "fp16" && !input.machine.has_fp16())
-    return "this processor has no fp16 instructions (avx512_fp16); an fp16 hint runs as bf16 or fp32";
-  if (recipe.backend == "openvino" && (precision == "bf16" || precision == "fp16") && !input.exclude_nodes.empty())
-    return "OpenVINO sets " + precision + " for the whole model, nodes cannot be left out; try without --exclude-nodes";
+  if (recipe.backend == "openvino") {
+    const std::string& hint = recipe.options.at("precision");
+    if (hint == "bf16" && !input.machine.has_bf16())
+      return "this processor has no bf16 instructions (avx512_bf16 or amx_bf16)";
+    if (hint == "fp16" && !input.machine.has_fp16())
+      return "this processor has no fp16 instructions (avx512_fp16); an fp16 hint runs as bf16 or fp32";
+    if (hint != "fp32" && !input.exclude_nodes.empty())
+      return "OpenVINO sets " + hint + " for the whole model, nodes cannot be left out; try without --exclude-nodes";
+  }
   if (recipe.backend == "onnxruntime" && precision == "bf16")
     return "ONNX Runtime has no bf16 kernels for this processor";
   return {};

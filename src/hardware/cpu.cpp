@@ -50,9 +50,10 @@ std::string Machine::vnni() const {
     if (isa.contains(name)) return name;
   return "";
 }
-bool Machine::has_bf16() const {
-  return std::ranges::any_of(std::initializer_list<const char*>{"avx512_bf16", "amx_bf16", "bf16"},
-                             [this](const char* name) { return isa.contains(name); });
+std::string Machine::bf16() const {
+  for (const char* name : {"avx512_bf16", "amx_bf16", "bf16"})
+    if (isa.contains(name)) return name;
+  return "";
 }
 bool Machine::has_fp16() const {
   return std::ranges::any_of(std::initializer_list<const char*>{"avx512_fp16", "amx_fp16", "asimdhp"},

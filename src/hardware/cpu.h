@@ -32,7 +32,9 @@ struct Machine {
   /// where there is none.
   std::string vnni() const;
   bool has_vnni() const { return !vnni().empty(); }
-  bool has_bf16() const;
+  /// Its name for what multiplies in bfloat16; empty where there is nothing.
+  std::string bf16() const;
+  bool has_bf16() const { return !bf16().empty(); }
   bool has_fp16() const;
 };
 

@@ -67,7 +67,9 @@ Result<fs::path> keep_failure(const ServeFailure& failure) {
   }
   SPEEDSTER_TRY(write_file(directory / "requests.jsonl", lines));
   SPEEDSTER_TRY(write_file(directory / "result.json", to_text(to_reply(failure.error), 2) + "\n"));
-  SPEEDSTER_TRY(place_tree(failure.package, directory / "package"));
+  if (!failure.package.empty()) {
+    SPEEDSTER_TRY(place_tree(failure.package, directory / "package"));
+  }
   if (!failure.samples.empty()) {
     SPEEDSTER_TRY(place_tree(failure.samples, directory / "samples"));
   }
@@ -78,7 +80,7 @@ Result<fs::path> keep_failure(const ServeFailure& failure) {
   SPEEDSTER_TRY(write_serve_repro(directory, failure.limits));
   if (failure.vendor) {
     VendorRepro vendor = *failure.vendor;
-    vendor.model = "package/" + vendor.model;
+    if (!failure.package.empty()) vendor.model = "package/" + vendor.model;
     if (!failure.inputs.empty()) {
       SPEEDSTER_TRY(speedster::copy_file(failure.inputs, directory / "inputs.npz"));
       vendor.sample = "inputs.npz";

@@ -11,12 +11,12 @@ namespace speedster::job {
 /// Moves a directory there under this name, in place of an older one; only the newest 16 stay. Returns its place.
 Result<fs::path> move_to_failures(const fs::path& directory, const std::string& name);
 
-/// A check or a timing that failed: a child in serve mode that crashed, hung, ran out of memory or refused.
+/// A check, a timing or a probe that failed: a child in serve mode that crashed, hung, ran out of memory or refused.
 struct ServeFailure {
   fs::path directory;          ///< where the child ran; its log.txt is kept
-  fs::path package;            ///< what it loaded
+  fs::path package;            ///< what it loaded; empty = nothing
   fs::path samples;            ///< the store; empty = none
-  std::vector<Json> requests;  ///< "load", then the one that failed
+  std::vector<Json> requests;  ///< "load", then the one that failed; or "probe"
   Error error;
   Limits limits;
   std::optional<std::size_t> sample;  ///< at which a request of several failed, where known

@@ -8,9 +8,13 @@
 namespace speedster::job {
 namespace {
 
-const std::map<std::string, std::string_view, std::less<>>& templates() {
-  static const std::map<std::string, std::string_view, std::less<>> kTemplates = {{"onnxruntime", kOnnxRuntime},
-                                                                                  {"openvino", kOpenVino}};
+struct Scripts {
+  std::string_view call, probe;
+};
+
+const std::map<std::string, Scripts, std::less<>>& templates() {
+  static const std::map<std::string, Scripts, std::less<>> kTemplates = {
+      {"onnxruntime", {kOnnxRuntime, kOnnxRuntimeProbe}}, {"openvino", {kOpenVino, kOpenVinoProbe}}};
   return kTemplates;
 }
 
@@ -69,7 +73,7 @@ Result<void> write_serve_repro(const std::filesystem::path& directory, const Lim
 
 std::vector<std::string> vendors_with_repro() {
   std::vector<std::string> names;
-  for (const auto& [name, text] : templates()) names.push_back(name);
+  for (const auto& [name, scripts] : templates()) names.push_back(name);
   return names;
 }
 
@@ -80,12 +84,12 @@ Result<void> write_vendor_repro(const std::filesystem::path& directory, const Ve
                                               join(vendors_with_repro(), ", ") + "), got " + what.backend);
   Json options = Json::object();
   for (const auto& [key, value] : what.options) options[key] = value;
-  return write_script(directory / "repro_vendor.py",
-                      fill(found->second, {{"VERSION", what.version.empty() ? "" : "==" + what.version},
-                                           {"MODEL", python_literal(what.model)},
-                                           {"SAMPLE", python_literal(what.sample)},
-                                           {"THREADS", std::to_string(what.threads)},
-                                           {"OPTIONS", python_literal(options)}}));
+  return write_script(directory / "repro_vendor.py", fill(what.model.empty() ? found->second.probe : found->second.call,
+                                                          {{"VERSION", what.version.empty() ? "" : "==" + what.version},
+                                                           {"MODEL", python_literal(what.model)},
+                                                           {"SAMPLE", python_literal(what.sample)},
+                                                           {"THREADS", std::to_string(what.threads)},
+                                                           {"OPTIONS", python_literal(options)}}));
 }
 
 }  // namespace speedster::job

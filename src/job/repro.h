@@ -21,14 +21,15 @@ Result<void> write_serve_repro(const std::filesystem::path& directory, const Lim
 struct VendorRepro {
   std::string backend;                         ///< "onnxruntime", "openvino"
   std::string version;                         ///< of the vendor's library, where known
-  std::string model;                           ///< path of the model relative to the directory
+  std::string model;                           ///< path of the model relative to the directory; empty = it was probed
   std::string sample;                          ///< npz with inputs, relative; empty = ones of the least shape
   std::map<std::string, std::string> options;  ///< load options in the plug-in's words
   int threads = 1;
 };
 
-/// DIRECTORY/repro_vendor.py: the same load and one call in the vendor's own words; needs only the vendor's package,
-/// numpy, the model and the input, so that it can be filed upstream. Kind unsupported for a backend without a template.
+/// DIRECTORY/repro_vendor.py: the same load and one call (or probe) in the vendor's own words; needs only the vendor's
+/// package, numpy, the model and the input, so that it can be filed upstream. Kind unsupported for a backend without a
+/// template.
 Result<void> write_vendor_repro(const std::filesystem::path& directory, const VendorRepro& what);
 
 /// The backends with a template.

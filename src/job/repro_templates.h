@@ -118,4 +118,21 @@ for node, value in compiled(feed).items():
     print(node.any_name, value.dtype, value.shape, "finite" if np.isfinite(value.astype("f8")).all() else "NOT FINITE")
 )text";
 
+/// repro_vendor.py of a vendor that failed when it was asked whether it can be used: VERSION.
+inline constexpr std::string_view kOnnxRuntimeProbe = R"text(#!/usr/bin/env python3
+"""Repeats a failure of ONNX Runtime without Speedster: pip install onnxruntime@VERSION@"""
+import onnxruntime as ort
+
+print("onnxruntime", ort.__version__, *ort.get_available_providers())
+)text";
+
+inline constexpr std::string_view kOpenVinoProbe = R"text(#!/usr/bin/env python3
+"""Repeats a failure of OpenVINO without Speedster: pip install openvino@VERSION@"""
+import openvino as ov
+
+core = ov.Core()
+print("openvino", ov.__version__, *core.available_devices)
+print(core.get_property("CPU", "FULL_DEVICE_NAME"), *core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+)text";
+
 }  // namespace speedster::job

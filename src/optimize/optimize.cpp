@@ -22,16 +22,20 @@ constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U, kStoreBytes = st
 constexpr std::uint64_t kLittleFiles = std::uint64_t{16} << 20U;
 constexpr double kWrittenPerSecond = 150e6;
 
-/// Turns the caller's flag into the token that all stages look at.
+/// Turns the caller's answer into the token that all stages look at.
 class CancelWatch {
  public:
-  CancelWatch(const std::atomic<bool>* flag, const CancelToken& token) {
-    if (flag == nullptr) return;
-    thread_ = std::jthread([flag, token](const std::stop_token& stop) {
+  CancelWatch(const std::function<bool()>& cancel, const CancelToken& token) {
+    if (!cancel) return;
+    thread_ = std::jthread([&cancel, token](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
-        if (flag->load(std::memory_order_relaxed)) {
-          token.cancel();
-          return;
+        try {
+          if (cancel()) {
+            token.cancel();
+            return;
+          }
+        } catch (...) {
+          // An exception would end this thread, and with it the whole process.
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(30));
       }

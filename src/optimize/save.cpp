@@ -116,7 +116,7 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
     variant.precision = row.ran_precision;
     variant.needs.memory_bytes = row.peak_memory_bytes;
     if (&candidate != &outcome.original)  // the last resort everywhere
-      for (const std::string& isa : search::needed_isa(candidate.recipe, session.machine.vnni(), row.ran_precision))
+      for (const std::string& isa : search::needed_isa(candidate.recipe, session.machine, row.ran_precision))
         variant.needs.isa.insert(isa);
     const auto& drop = candidate.judged ? candidate.judged : candidate.searched;
     variant.measured = measured(session, row, drop ? drop->largest_l2 : 0);

@@ -4,6 +4,7 @@
 
 #include "backend/plugin.h"
 #include "hardware/cpu.h"
+#include "job/failures.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::search {
@@ -21,20 +22,34 @@ std::string text(const Json& json, const char* key) {
   return found ? *std::move(found) : std::string();
 }
 
+/// What its child did not survive is kept like any other failure.
+std::string keep(const job::Command& command, const std::string& name, const Json& request, const Error& error) {
+  job::ServeFailure failure{command.directory, {}, {}, {request}, error, command.limits, {}, {}, {}};
+  failure.vendor.emplace().backend = name;
+  const auto kept = job::keep_failure(failure);
+  return kept.ok() ? kept->string() : std::string();
+}
+
 Result<Json> ask(job::Supervisor& supervisor, const std::string& name, const std::filesystem::path& work,
-                 const job::Limits& limits, const Deadline& deadline, const CancelToken& cancel) {
+                 const job::Limits& limits, const Deadline& deadline, const CancelToken& cancel, std::string& failure) {
   job::Command command;
   command.argv = {supervisor.worker().string(), "serve"};
   command.directory = work / ("probe-" + name);
   command.name = "probe/" + name;
-  command.limits.wall_seconds = std::min(kProbeSeconds, deadline.left() / 8);
-  if (limits.wall_seconds > 0) command.limits.wall_seconds = std::min(command.limits.wall_seconds, limits.wall_seconds);
+  const double own = limits.wall_seconds > 0 ? std::min(kProbeSeconds, limits.wall_seconds) : kProbeSeconds;
+  command.limits.wall_seconds = std::min(own, deadline.left() / 8);
   command.limits.memory_bytes = limits.memory_bytes > 0 ? limits.memory_bytes : hardware::available_memory() / 5 * 4;
   SPEEDSTER_TRY(make_directories(command.directory));
   SPEEDSTER_ASSIGN(job::Child child, supervisor.spawn(command));
-  SPEEDSTER_ASSIGN(const Json reply, child.call(Json{{"op", "probe"}, {"backend", name}},
-                                                deadline.sooner(command.limits.wall_seconds), cancel));
-  SPEEDSTER_ASSIGN(const Json* probe, json_object(reply, "probe", "probe"));
+  const Json request = {{"op", "probe"}, {"backend", name}};
+  const Result<Json> reply = child.call(request, deadline.sooner(command.limits.wall_seconds), cancel);
+  if (!reply) {
+    // The end of the search's own time is no failure of the vendor's.
+    const bool ours = reply.error().kind() == ErrorKind::kTimeout && command.limits.wall_seconds < own;
+    if (!cancel.cancelled() && !ours) failure = keep(command, name, request, reply.error());
+    return reply.error();
+  }
+  SPEEDSTER_ASSIGN(const Json* probe, json_object(*reply, "probe", "probe"));
   return *probe;
 }
 
@@ -48,7 +63,7 @@ std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std:
     if (cancel.cancelled()) break;
     BackendState& state = found.emplace_back();
     state.name = name;
-    const Result<Json> probe = ask(supervisor, name, work, limits, deadline, cancel);
+    const Result<Json> probe = ask(supervisor, name, work, limits, deadline, cancel, state.failure);
     if (!probe) {
       state.reason = probe.error().full_message();
       if (toolchain::find_recipe(name).ok()) state.remedy = "speedster toolchain install " + name + " --force";
@@ -69,9 +84,9 @@ std::vector<BackendState> probe_backends(job::Supervisor& supervisor, const std:
 }
 
 Json to_json(const BackendState& s) {
-  return {{"name", s.name},       {"usable", s.usable},       {"version", s.version}, {"library", s.library},
-          {"source", s.source},   {"reason", s.reason},       {"remedy", s.remedy},   {"precisions", s.precisions},
-          {"devices", s.devices}, {"options", s.load_options}};
+  return {{"name", s.name},       {"usable", s.usable},        {"version", s.version},      {"library", s.library},
+          {"source", s.source},   {"reason", s.reason},        {"remedy", s.remedy},        {"failure", s.failure},
+          {"devices", s.devices}, {"options", s.load_options}, {"precisions", s.precisions}};
 }
 
 compiler::Availability availability_of(const BackendState& state) {

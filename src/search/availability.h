@@ -18,6 +18,7 @@ struct BackendState {
   bool usable = false;
   std::string version, library, source;  ///< of the vendor
   std::string reason, remedy;            ///< where not usable
+  std::string failure;                   ///< the folder with repro.sh, where its child failed
   std::vector<std::string> precisions, devices, load_options;
 };
 Json to_json(const BackendState& state);

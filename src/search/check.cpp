@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "job/failures.h"
 #include "search/metric_program.h"
+#include "search/rows.h"
 #include "search/session.h"
 #include "tensor/difference.h"
 
@@ -191,6 +192,32 @@ Result<void> OriginalOutputs::check_finite(std::span<const std::size_t> samples)
                                              std::to_string(samples[0]) +
                                              "; try samples like those that the model was trained on");
   return {};
+}
+
+Result<Json> agrees(Session& session, OriginalOutputs& original, Candidate& candidate, std::size_t sample) {
+  const std::size_t one[] = {sample};
+  SPEEDSTER_ASSIGN(ServedPackage child,
+                   ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "check"), session.deadline,
+                                        session.cancel));
+  candidate.row.load_seconds = child.load_seconds();
+  SPEEDSTER_ASSIGN(const auto wants, original.get(one));
+  SPEEDSTER_ASSIGN(const auto got, child.run(one, session.deadline, session.cancel));
+  SPEEDSTER_TRY(check_shapes(session.signature, wants.front(), got.front()));
+  for (std::size_t i = 0; i < wants.front().size(); ++i) {
+    const std::string& name = session.signature.outputs[i].name;
+    if (!session.request->output_name.empty() && session.request->output_name != name) continue;
+    const Difference off = difference(wants.front()[i], got.front()[i]);
+    if (off.same_shape && !off.new_non_finite && off.relative_l2 <= accuracy::kFullPrecision) continue;
+    const Error wrong(ErrorKind::kVendor,
+                      "[check] expected the original's numbers, got " +
+                          (off.new_non_finite ? std::string("NaN or infinity")
+                                              : "a relative L2 of " + short_number(off.relative_l2)) +
+                          " in output \"" + name + "\"");
+    child.report_wrong(wrong, sample);
+    return wrong;
+  }
+  candidate.row.peak_memory_bytes = std::max(candidate.row.peak_memory_bytes, child.peak_memory());
+  return child.stats(session.deadline, session.cancel);
 }
 
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part) {

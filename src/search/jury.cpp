@@ -165,6 +165,28 @@ Result<void> Jury::judge(Candidate& candidate, bool priced) {
   return {};
 }
 
+Result<void> Jury::vouch_for(Candidate& candidate, const Candidate& original) {
+  if (const auto known = session_->journal->find("vouched", candidate.digest)) {
+    note_info(*session_, candidate, *known);
+    return {};
+  }
+  const auto info = agrees(*session_, *original_, candidate, session_->split.search.front());
+  if (info.ok()) {
+    note_info(*session_, candidate, *info);
+    if (candidate.row.ran_precision == original.row.ran_precision)
+      return session_->journal->record("vouched", candidate.digest, *info);
+    retire(candidate, CandidateFate::kReduced, "it ran in " + candidate.row.ran_precision);
+    return {};
+  }
+  if (session_->stopping())
+    retire(candidate, CandidateFate::kNotTried, session_->cancel.cancelled() ? "cancelled" : "time");
+  else if (original_->is_broken())
+    return info.error();
+  else
+    retire(candidate, CandidateFate::kFailed, info.error().full_message());
+  return {};
+}
+
 Result<void> Jury::not_judged(Candidate& candidate, bool priced, Error error) const {
   if (session_->stopping()) {
     if (!priced)  // which keeps its fate; only its price stays unknown

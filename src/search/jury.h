@@ -25,6 +25,9 @@ class Jury {
   Result<void> judge(Candidate& candidate);
   /// On all samples of both parts, for somebody that the budget excludes.
   Result<void> price(Candidate& candidate);
+  /// For the original with other settings: one sample, on which it must give the numbers of `original` in its
+  /// precision, else it is out.
+  Result<void> vouch_for(Candidate& candidate, const Candidate& original);
 
  private:
   Result<void> check(Candidate& candidate, CheckPart::Extent extent);

@@ -139,7 +139,7 @@ class Preparation {
                    {"threads", session_.threads_of(recipe)},
                    {"signature", to_json(session_.signature)}};
     for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
-    job.options["needs_isa"] = needed_isa(recipe, session_.machine.vnni());
+    job.options["needs_isa"] = needed_isa(recipe, session_.machine);
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     candidate_.package = result.directory / "out" / "package";
     SPEEDSTER_ASSIGN(package::LoadedManifest loaded, package::read_manifest(candidate_.package));
@@ -162,13 +162,19 @@ class Preparation {
 
 }  // namespace
 
-std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni, const std::string& ran) {
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const hardware::Machine& machine,
+                                    const std::string& ran) {
   const bool came_quantized = recipe.requested_precision == "fp32" && ran == "mixed";
   const bool int8 = recipe.requested_precision.ends_with("int8") || ran == "int8" || came_quantized ||
                     std::ranges::any_of(recipe.steps, [](const compiler::StepSpec& step) {
                       return step.step.starts_with("quantize") || step.step == "nncf";
                     });
-  return int8 && !vnni.empty() ? std::vector<std::string>{vnni} : std::vector<std::string>{};
+  std::vector<std::string> needed;
+  if (int8 && machine.has_vnni()) needed.push_back(machine.vnni());
+  const auto precision = recipe.options.find("precision");
+  if (precision != recipe.options.end() && precision->second == "bf16" && machine.has_bf16())
+    needed.push_back(machine.bf16());
+  return needed;
 }
 
 Result<void> prepare(Session& session, Candidate& candidate) {

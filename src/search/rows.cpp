@@ -282,7 +282,7 @@ std::optional<measure::Confirmation> confirmation_from_json(const Json& json) {
 std::vector<std::size_t> with_fallbacks(const Session& session, const std::vector<Candidate>& candidates,
                                         const std::vector<std::size_t>& ranked) {
   const auto needs = [&](const Candidate& candidate) {
-    const auto isa = needed_isa(candidate.recipe, session.machine.vnni(), candidate.row.ran_precision);
+    const auto isa = needed_isa(candidate.recipe, session.machine, candidate.row.ran_precision);
     return std::set<std::string>(isa.begin(), isa.end());
   };
   std::vector<std::size_t> kept;

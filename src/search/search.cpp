@@ -19,6 +19,8 @@ namespace {
 
 // Shares of a time budget at which the stages end; what is left confirms and saves.
 constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
+// What a look at the original's other settings may take, before any candidate is made.
+constexpr double kDefaultsShare = 0.15;
 // Where the leader broke the budget while it was judged.
 constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
 constexpr const char* kCorners = "corners";  // the stage that --exclude may name
@@ -52,10 +54,7 @@ class Search {
     hold_back_corners();
     for (bool again = false;; again = true) {
       SPEEDSTER_TRY(race_and_judge(contest, again));
-      original_outputs_->rest();  // no other child of ours is loaded while finalists are timed
-      session_.enter("confirm", kConfirmShare);
-      SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
-      ranked_ = ranking(candidates_, contest);
+      SPEEDSTER_TRY(confirm(contest));
       const bool somebody_won = !ranked_.empty();
       SPEEDSTER_TRY(declare(contest));
       // All that won failed at a corner of the shapes: those that lost the race to them get their chance.
@@ -64,13 +63,22 @@ class Search {
     }
   }
 
+  Result<void> confirm(Contest& contest) {
+    original_outputs_->rest();  // no other child of ours is loaded while finalists are timed
+    session_.enter("confirm", kConfirmShare);
+    SPEEDSTER_TRY(confirm_stage(session_, candidates_, original_, defaults_, contest));
+    ranked_ = ranking(candidates_, contest);
+    return {};
+  }
+
   bool time_for_another() const { return !session_.cancel.cancelled() && !session_.end_of(kSecondJudgeShare).passed(); }
 
   /// Whoever only lost the race may race again. False where there is nobody.
   bool give_another_chance() {
     std::erase_if(contenders_, [&](std::size_t i) {
       const CandidateFate fate = candidates_[i].row.fate;
-      const bool confirmed = fate == CandidateFate::kSlowerThanOriginal || fate == CandidateFate::kUndecided;
+      const bool confirmed = fate == CandidateFate::kSlowerThanOriginal || fate == CandidateFate::kUndecided ||
+                             fate == CandidateFate::kEquivalent;
       return confirmed || (candidates_[i].out && fate != CandidateFate::kSlower);
     });
     for (const std::size_t i : contenders_) {
@@ -128,10 +136,12 @@ class Search {
     const OptimizeRequest& request = *session_.request;
     job::Limits limits = session_.limits;
     limits.wall_seconds = request.candidate_timeout_seconds;
+    std::map<std::string, std::string> probe_failures;  // the folder with repro.sh
     for (const BackendState& state :
          probe_backends(*session_.supervisor, session_.work, limits, session_.deadline, session_.cancel)) {
       backends_[state.name] = availability_of(state);
       session_.vendor_versions[state.name] = state.version;
+      if (!state.failure.empty()) probe_failures[state.name] = state.failure;
       if (backends_[state.name].options.contains("spinning")) session_.spinners.insert(state.name);
     }
     compiler::Recipe original = compiler::original({});
@@ -158,7 +168,11 @@ class Search {
       if (compiler::matches_any(request.exclude, recipe.name)) continue;
       const std::string obstacle = recipe.not_possible;
       candidates_.push_back(candidate_of(std::move(recipe)));
-      if (!obstacle.empty()) retire(candidates_.back(), CandidateFate::kNotPossible, obstacle);
+      if (obstacle.empty()) continue;
+      Candidate& impossible = candidates_.back();
+      retire(impossible, CandidateFate::kNotPossible, obstacle);
+      if (const auto failed = probe_failures.find(impossible.recipe.backend); failed != probe_failures.end())
+        impossible.row.job_directory = failed->second;
     }
     session_.progress.candidates_total = static_cast<int>(candidates_.size());
     return {};
@@ -231,15 +245,23 @@ class Search {
       notes_.push_back("the time budget ended before the original had run: it is packaged unmeasured");
       return false;
     }
-    if (has_defaults_) {
-      SPEEDSTER_TRY(prepare(session_, defaults_));
-      if (defaults_.out) has_defaults_ = false;
-    }
-    // The same library and precision; only its settings are the vendor's own.
-    defaults_.row.ran_precision = original_.row.ran_precision;
-    defaults_.row.backend_version = original_.row.backend_version;
-    defaults_.row.vendor_library = original_.row.vendor_library;
+    if (has_defaults_) SPEEDSTER_TRY(start_defaults());
     return true;
+  }
+
+  /// The original at the vendor's own settings is another original only where it gives the same numbers in the same
+  /// precision.
+  Result<void> start_defaults() {
+    const Deadline stage = std::exchange(session_.deadline, session_.end_of(kDefaultsShare));
+    auto vouched = prepare(session_, defaults_);
+    if (vouched.ok() && !defaults_.out) vouched = or_originals(jury_->vouch_for(defaults_, original_));
+    session_.deadline = stage;
+    SPEEDSTER_TRY(vouched);
+    has_defaults_ = !defaults_.out;
+    if (has_defaults_) return {};
+    defaults_.package.clear();
+    notes_.push_back("the original was not timed at ONNX Runtime's defaults: " + defaults_.row.reason);
+    return {};
   }
 
   Result<void> first_answers() {
@@ -400,7 +422,7 @@ class Search {
 
   /// The winner must run every declared shape; one that does not is out and the next takes its place. What the package
   /// falls back to must run them, too.
-  Result<void> declare(const Contest& contest) {
+  Result<void> declare(Contest& contest) {
     session_.enter(kCorners, kTailShare);
     if (!has_corners()) {
       ranked_ = with_fallbacks(session_, candidates_, ranked_);
@@ -409,7 +431,12 @@ class Search {
     const Candidate& baseline = contest.baseline_is_defaults ? defaults_ : original_;
     const ServeSpec spec = session_.serve_spec(baseline, kCorners);
     std::optional<ServedPackage> original;
-    SPEEDSTER_TRY(declare_winner(baseline, spec, original));
+    for (bool fell = true; fell && !ranked_.empty();) {
+      SPEEDSTER_ASSIGN(fell, winner_fell(baseline, spec, original));
+      if (!fell || ranked_.empty()) continue;
+      original.reset();
+      SPEEDSTER_TRY(replace_winner(contest));
+    }
     if (ranked_.empty()) return {};
     std::vector<std::size_t> kept;
     for (const std::size_t index : with_fallbacks(session_, candidates_, ranked_)) {
@@ -458,41 +485,75 @@ class Search {
     return false;
   }
 
-  Result<void> declare_winner(const Candidate& baseline, const ServeSpec& spec,
-                              std::optional<ServedPackage>& original) {
-    const auto not_run = [&](const std::string& why) -> Result<void> {
+  /// Runs the winner at the corners. True where it failed there and is out.
+  Result<bool> winner_fell(const Candidate& baseline, const ServeSpec& spec, std::optional<ServedPackage>& original) {
+    const auto not_run = [&](const std::string& why) {
       notes_.push_back("the corners of the declared shapes were not run: " + why);
-      return {};
+      return false;
     };
-    while (!ranked_.empty()) {
-      Candidate& winner = candidates_[ranked_.front()];
-      if (winner.row.fate != CandidateFate::kWinner) {
-        winner.row.fate = CandidateFate::kWinner;
-        winner.row.reason = short_number(winner.row.speedup->value) +
-                            " times the original's speed; a faster one failed at a corner of the shapes";
-        session_.progress.best = winner.recipe.name;
-        session_.progress.best_speedup = winner.row.speedup->value;
-      }
-      const std::string subject = baseline.digest + ":" + winner.digest;
-      if (const auto known = session_.journal->find("corners", subject)) {
-        corner_rows_ = corners_from_json(*known);
-        return {};
-      }
-      std::string why;
-      if (!start_for_corners(spec, original, why)) return not_run(why);
-      bool whole = true;
-      auto rows = corners(session_, *original, spec, winner, CornerRuns::kTimed, whole);
-      if (rows.ok()) {
-        corner_rows_ = *std::move(rows);
-        if (whole) SPEEDSTER_TRY(session_.journal->record("corners", subject, corners_to_json(corner_rows_)));
-        return {};
-      }
-      if (session_.cancel.cancelled()) return not_run("cancelled");
-      if (session_.stopping()) return not_run("the time budget ended");
-      retire(winner, CandidateFate::kFailed, rows.error().full_message());
-      ranked_.erase(ranked_.begin());
+    Candidate& winner = candidates_[ranked_.front()];
+    const std::string subject = baseline.digest + ":" + winner.digest;
+    if (const auto known = session_.journal->find("corners", subject)) {
+      corner_rows_ = corners_from_json(*known);
+      return false;
     }
+    std::string why;
+    if (!start_for_corners(spec, original, why)) return not_run(why);
+    bool whole = true;
+    auto rows = corners(session_, *original, spec, winner, CornerRuns::kTimed, whole);
+    if (rows.ok()) {
+      corner_rows_ = *std::move(rows);
+      if (whole) SPEEDSTER_TRY(session_.journal->record("corners", subject, corners_to_json(corner_rows_)));
+      return false;
+    }
+    if (session_.cancel.cancelled()) return not_run("cancelled");
+    if (session_.stopping()) return not_run("the time budget ended");
+    retire(winner, CandidateFate::kFailed, rows.error().full_message());
+    ranked_.erase(ranked_.begin());
+    notes_.push_back(winner.recipe.name + " would have won, but failed at a corner of the shapes");
+    session_.progress.best.clear();
+    session_.progress.best_speedup = 0;
+    return true;
+  }
+
+  /// After the winner fell the others are confirmed without it: what they are to each other was not asked before. Where
+  /// that comes to nothing, and under a time budget, the next of the ranking takes its place.
+  Result<void> replace_winner(Contest& contest) {
+    if (!session_.total.limited() && !session_.cancel.cancelled()) {
+      const std::vector<Candidate> candidates = candidates_;
+      const std::vector<std::size_t> ranked = ranked_;
+      const Contest earlier = contest;
+      const CandidateRow original = original_.row, defaults = defaults_.row;
+      std::erase_if(contest.finalists, [&](std::size_t i) {
+        return candidates_[i].out || candidates_[i].row.fate == CandidateFate::kSlowerThanOriginal;
+      });
+      const auto confirmed = confirm(contest);
+      session_.enter(kCorners, kTailShare);
+      if (!confirmed.ok() && confirmed.error().kind() == ErrorKind::kNoSpace) return confirmed;
+      if (confirmed.ok() && contest.confirmation && !session_.cancel.cancelled()) return {};
+      candidates_ = candidates;
+      ranked_ = ranked;
+      contest = earlier;
+      original_.row = original;
+      defaults_.row = defaults;
+    }
+    promote(contest, candidates_[ranked_.front()]);
     return {};
+  }
+
+  void promote(const Contest& contest, Candidate& next) {
+    const std::string fell = " (the winner then failed at a corner)";
+    for (const std::size_t index : contest.finalists) {
+      CandidateRow& row = candidates_[index].row;
+      const bool compared = row.fate == CandidateFate::kSlower || row.fate == CandidateFate::kEquivalent ||
+                            row.fate == CandidateFate::kUndecided;
+      if (compared && !row.reason.ends_with(fell)) row.reason += fell;
+    }
+    next.row.fate = CandidateFate::kWinner;
+    next.row.reason = short_number(next.row.speedup->value) +
+                      " times the original's speed; a faster one failed at a corner of the shapes";
+    session_.progress.best = next.recipe.name;
+    session_.progress.best_speedup = next.row.speedup->value;
   }
 
   Result<Outcome> finish(Contest contest) {

@@ -109,10 +109,10 @@ struct Session {
 /// Real samples of one timing: several, but not so many that copying them in costs more than timing them.
 inline constexpr std::size_t kTimedSamples = 16;
 
-/// Instruction sets that the variant of a recipe needs on other machines: int8 that was judged with VNNI (`vnni`: its
-/// name here, empty where there is none) needs it, because without it 8-bit products saturate. `ran`: the precision
-/// that it ran in, once that is known; it tells of models that came quantized.
-std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const std::string& vnni,
+/// Instruction sets that the variant of a recipe needs on other machines: int8 that was judged with VNNI needs it,
+/// because without it 8-bit products saturate; a vendor refuses to compute in bfloat16 without its instructions. `ran`:
+/// the precision that it ran in, once that is known; it tells of models that came quantized.
+std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const hardware::Machine& machine,
                                     const std::string& ran = "");
 
 /// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
@@ -166,6 +166,10 @@ struct CheckPart {
   bool beside_jobs = false;
 };
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part);
+
+/// Whether a candidate gives the original's numbers on one sample (relative L2 of each judged output at
+/// most accuracy::kFullPrecision): its learner's info. Kind vendor where it does not.
+Result<Json> agrees(Session& session, OriginalOutputs& original, Candidate& candidate, std::size_t sample);
 
 /// What really ran, from the learner's info; sets row.ran_precision, `reduced` and the backend's version.
 void note_info(const Session& session, Candidate& candidate, const Json& info);

@@ -2,7 +2,9 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "toolchain/environment.h"
@@ -14,6 +16,8 @@ namespace speedster::toolchain {
 namespace {
 
 constexpr std::string_view kWho = "toolchain";
+/// Within which all modules of a toolchain must have been imported; from a cold disk it takes some ten.
+constexpr double kImportSeconds = 120;
 /// The Pythons whose wheels the locks name.
 constexpr std::string_view kSupported = "3.11 or 3.12";
 
@@ -59,6 +63,14 @@ Result<Python> choose_python(const InstallOptions& options) {
                                             seen + "; try installing python3 and python3-venv, or SPEEDSTER_PYTHON=…");
 }
 
+/// Imports each of the recipe's modules and ends with 0 if all are there.
+std::vector<std::string> import_command(const std::string& python, const Recipe& recipe) {
+  std::string script = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)";
+  std::vector<std::string> argv = {python, "-I", "-B", "-c", std::move(script)};
+  argv.insert(argv.end(), recipe.imports.begin(), recipe.imports.end());
+  return argv;
+}
+
 /// Runs one command of the installation: output into the log, lines to the caller.
 class Runner {
  public:
@@ -94,10 +106,7 @@ Result<void> build(const Recipe& recipe, const Python& python, const fs::path& r
   SPEEDSTER_TRY(runner.run({own, "-I", "-m", "pip", "install", "--no-deps", "--require-hashes", "--only-binary",
                             ":all:", "-r", (recipe.folder / "requirements.lock").string()},
                            "pip install " + recipe.name, "the log, the network or the package index"));
-  std::string imports = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)";
-  std::vector<std::string> check = {own, "-I", "-c", std::move(imports)};
-  check.insert(check.end(), recipe.imports.begin(), recipe.imports.end());
-  return runner.run(check, "importing " + join(recipe.imports, ", "), "the log");
+  return runner.run(import_command(own, recipe), "importing " + join(recipe.imports, ", "), "the log");
 }
 
 /// Points NAME/venv at the finished environment; a reader sees the old one or the new one.
@@ -114,12 +123,44 @@ Result<void> publish(const fs::path& home, const fs::path& environment) {
 
 }  // namespace
 
+Result<void> check_imports(const Environment& environment, const CancelToken& cancel) {
+  SPEEDSTER_ASSIGN(const Recipe recipe, find_recipe(environment.name));
+  const std::string hint = "; try speedster toolchain install " + environment.name;
+  const CancelToken end;
+  const Deadline deadline = Deadline::in(kImportSeconds);
+  const std::jthread watch([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && !cancel.cancelled() && !deadline.passed())
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (!stop.stop_requested()) end.cancel();
+  });
+  const auto run = run_process(import_command(environment.python.string(), recipe), python_environment(), end);
+  if (!run.ok() && run.error().kind() == ErrorKind::kCancelled && !cancel.cancelled())
+    return Error(ErrorKind::kVendor, "[toolchain] expected " + environment.name + "'s environment to import " +
+                                         join(recipe.imports, ", ") + ", got no answer in " +
+                                         std::to_string(static_cast<int>(kImportSeconds)) + " s" + hint);
+  if (!run.ok()) return run.error();
+  const ProcessResult& result = *run;
+  if (result.exit_code == 0) return {};
+  // The last line of a traceback says what went wrong.
+  const std::string_view tail = trim(result.tail);
+  const std::size_t line = tail.rfind('\n');
+  const std::string_view last = line == std::string_view::npos ? tail : tail.substr(line + 1);
+  return Error(ErrorKind::kVendor,
+               "[toolchain] expected " + environment.name + "'s environment to import " + join(recipe.imports, ", ") +
+                   ", got " + (last.empty() ? "exit code " + std::to_string(result.exit_code) : std::string(last)) +
+                   hint);
+}
+
 Result<Environment> install(std::string_view name, const InstallOptions& options) {
   SPEEDSTER_ASSIGN(const Recipe recipe, find_recipe(name));
   SPEEDSTER_ASSIGN(const FileLock lock, lock_toolchain(name, options.cancel));
   if (Result<Environment> present = read_environment(name);
-      present && present->lock_digest == recipe.lock_digest && !options.force)
-    return present;
+      present && present->lock_digest == recipe.lock_digest && !options.force) {
+    const Result<void> whole = check_imports(*present, options.cancel);
+    if (whole) return present;
+    if (whole.error().kind() == ErrorKind::kCancelled) return whole.error();
+    if (options.progress) options.progress(whole.error().full_message());
+  }
 
   const fs::path home = home_of(name);
   SPEEDSTER_TRY(make_directories(home));

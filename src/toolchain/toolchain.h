@@ -74,6 +74,10 @@ struct Row {
 /// `with_bytes`: also what each environment takes on disk, which means looking at every file.
 std::vector<Row> list(bool with_bytes = false);
 
+/// Imports the modules that the recipe names, in the environment's interpreter (seconds). Kind vendor where one cannot
+/// be: a damaged environment; the message has the traceback's last line.
+Result<void> check_imports(const Environment& environment, const CancelToken& cancel = {});
+
 struct InstallOptions {
   /// The interpreter to build from; empty: SPEEDSTER_PYTHON, else the first supported on PATH.
   std::filesystem::path python;
@@ -81,9 +85,9 @@ struct InstallOptions {
   CancelToken cancel;
   std::function<void(std::string_view)> progress;  ///< lines for people, from the calling thread
 };
-/// Makes the environment, or returns the one that is up to date. Takes a lock: a second caller waits for the first.
-/// pip's output goes to NAME/install.log. Kinds: not found (recipe, Python), unsupported (Python version), vendor (pip
-/// failed; the message ends with its last lines), cancelled, no space, permission.
+/// Makes the environment, or returns the one that is up to date and whole (check_imports). Takes a lock: a second
+/// caller waits for the first. pip's output goes to NAME/install.log. Kinds: not found (recipe, Python), unsupported
+/// (Python version), vendor (pip failed; the message ends with its last lines), cancelled, no space, permission.
 Result<Environment> install(std::string_view name, const InstallOptions& options = {});
 /// Removes the environment and what interrupted installations left. Kind not found if nothing was there. Returns bytes
 /// freed.

@@ -116,6 +116,23 @@ OnnxWriter heavy() {
   return m.external<float>("ballast", {1 << 24}, std::vector<float>(1U << 24U, 1.0F), "ballast.bin");
 }
 
+/// x float32 [batch, 4] → y, the same, by way of 64 MB of zeros: nearly all of a call is fresh memory.
+OnnxWriter fresh_memory() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 4}).output("y", OnnxType::kFloat, {"batch", 4});
+  m.initializer<std::int64_t>("pads", {4}, {0, 0, 0, 16 << 20}).node("Pad", {"x", "pads"}, {"padded"});
+  m.initializer<std::int64_t>("from", {1}, {0}).initializer<std::int64_t>("to", {1}, {4});
+  m.initializer<std::int64_t>("axes", {1}, {1});
+  return m.node("Slice", {"padded", "from", "to", "axes"}, {"y"});
+}
+
+/// Adds what it draws, another each time.
+OnnxWriter draws() {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 4}).output("y", OnnxType::kFloat, {"batch", 4});
+  return m.node("RandomNormalLike", {"x"}, {"drawn"}).node("Add", {"x", "drawn"}, {"y"});
+}
+
 /// A file without a fault whose graph means nothing: 16 columns times 8 rows.
 OnnxWriter mismatched() {
   OnnxWriter m;
@@ -195,6 +212,8 @@ const std::map<std::string, Kind>& kinds() {
       {"lookup", {lookup, [](std::int64_t) { return list(); }}},
       {"vision", {vision, [](std::int64_t n) { return list(rows("images", {n, 3, 32, 32}, 108)); }}},
       {"heavy", {heavy, x16}},
+      {"draws", {draws, [](std::int64_t n) { return list(rows("x", {n, 4}, 111)); }}},
+      {"fresh_memory", {fresh_memory, [](std::int64_t n) { return list(rows("x", {n, 4}, 110)); }}},
       {"mismatched", {mismatched, x16}},
       {"truncated", {[] { return models::mlp(); }, x16}},
   };

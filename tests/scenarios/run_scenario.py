@@ -31,6 +31,7 @@ What is expected of the last run:
   one-message WORD…                 stderr has one error, and the words are in it
   package | no-package | note TEXT | undecided | decided | metric NAME
   ran NAME PRECISION|PRECISION…     the precision that really ran
+  tail NAME                         its 99th percentile was measured
   drop NAME LOW HIGH                what a candidate loses lies between
   report KEY.KEY… VALUE             a value of the report; of a list, KEY is the name of an element
   same-payload                      the winner's files are those of the package before

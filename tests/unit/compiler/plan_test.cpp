@@ -50,11 +50,28 @@ TEST(Plan, TheOtherOriginalLeavesEverythingButThePrecisionToTheVendor) {
 
 TEST(Plan, WhatTheProcessorLacksIsARowWithItsReason) {
   PlanInput input = everything();
-  EXPECT_EQ(named(planned(input), "openvino-bf16").not_possible, "");
+  const std::vector<std::string> bf16 = {"openvino-bf16", "openvino-static-int8-minmax-bf16",
+                                         "openvino-static-int8-percentile-bf16", "openvino-nncf-int8-bf16"};
+  for (const std::string& name : bf16) EXPECT_EQ(named(planned(input), name).not_possible, "") << name;
   input.machine.isa = {"avx2"};
   const auto recipes = planned(input);
-  EXPECT_THAT(named(recipes, "openvino-bf16").not_possible, HasSubstr("no bf16 instructions"));
+  for (const std::string& name : bf16)
+    EXPECT_THAT(named(recipes, name).not_possible, HasSubstr("no bf16 instructions")) << name;
   EXPECT_EQ(named(recipes, "openvino-fp32").not_possible, "");
+}
+
+TEST(Plan, AQuantizedGraphIsAlsoTriedWithTheRestInBfloat16) {
+  const auto recipes = planned(everything());
+  for (const std::string name :
+       {"openvino-static-int8-minmax", "openvino-static-int8-percentile", "openvino-nncf-int8"}) {
+    const Recipe& plain = named(recipes, name);
+    const Recipe& half = named(recipes, name + "-bf16");
+    EXPECT_EQ(plain.options.at("precision"), "fp32") << name;
+    EXPECT_EQ(half.options.at("precision"), "bf16") << name;
+    ASSERT_EQ(half.steps.size(), 1U) << name;
+    EXPECT_EQ(half.steps[0].options, plain.steps[0].options) << name << ": the same graph, made once";
+    EXPECT_EQ(half.requested_precision, "static-int8");
+  }
 }
 
 TEST(Plan, AMissingBackendOrToolchainNamesItsRemedy) {
@@ -65,6 +82,8 @@ TEST(Plan, AMissingBackendOrToolchainNamesItsRemedy) {
   EXPECT_THAT(named(recipes, "openvino-fp32").not_possible, HasSubstr("toolchain install openvino"));
   input.backends["openvino"].usable = true;
   EXPECT_THAT(named(planned(input), "openvino-nncf-int8").not_possible, HasSubstr("toolchain install nncf"));
+  input.toolchains["nncf"] = {false, "its interpreter is gone", {}, {}};
+  EXPECT_EQ(named(planned(input), "openvino-nncf-int8").not_possible, "its interpreter is gone");
 }
 
 TEST(Plan, RandomSamplesDoNotCalibrate) {
@@ -146,8 +165,10 @@ TEST(Plan, OnlyWhatIsWanted) {
   input.wanted_precisions = {"fp32", "static-int8"};
   std::vector<std::string> names;
   for (const Recipe& recipe : planned(input)) names.push_back(recipe.name);
-  EXPECT_THAT(names, ::testing::UnorderedElementsAre("openvino-fp32", "openvino-static-int8-minmax",
-                                                     "openvino-static-int8-percentile", "openvino-nncf-int8"));
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre(
+                         "openvino-fp32", "openvino-static-int8-minmax", "openvino-static-int8-minmax-bf16",
+                         "openvino-static-int8-percentile", "openvino-static-int8-percentile-bf16",
+                         "openvino-nncf-int8", "openvino-nncf-int8-bf16"));
   input.wanted_backends = {"tvm"};
   EXPECT_EQ(plan(input).error().kind(), ErrorKind::kUsage);
 }

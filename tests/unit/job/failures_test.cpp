@@ -46,6 +46,22 @@ class Failures : public ::testing::Test {
   std::optional<TempDir> folder_;
 };
 
+TEST_F(Failures, AFailedProbeIsKeptWithTheVendorsOwnQuestion) {
+  ServeFailure probe = failure();
+  probe.package.clear();
+  probe.samples.clear();
+  probe.requests = {{{"op", "probe"}, {"backend", "openvino"}}};
+  probe.vendor.emplace().backend = "openvino";
+  const auto kept = keep_failure(probe);
+  ASSERT_TRUE(kept.ok()) << kept.error().message();
+  EXPECT_FALSE(fs::exists(*kept / "package"));
+  EXPECT_TRUE(fs::exists(*kept / "repro.sh"));
+  EXPECT_THAT(*read_file(*kept / "requests.jsonl"), HasSubstr("probe"));
+  const std::string script = *read_file(*kept / "repro_vendor.py");
+  EXPECT_THAT(script, HasSubstr("available_devices"));
+  EXPECT_THAT(script, ::testing::Not(HasSubstr("read_model")));
+}
+
 TEST_F(Failures, AFailedCheckIsKeptInAFormThatRunsAnywhere) {
   const auto kept = keep_failure(failure());
   ASSERT_TRUE(kept.ok()) << kept.error().message();

@@ -44,6 +44,19 @@ TEST_F(Install, MakesAnEnvironmentOnceAndAgainWhenTheLockChanges) {
   must_install();
   EXPECT_EQ(environments("pocket"), made) << "expected nothing to be built where the lock is the same";
 
+  EXPECT_TRUE(check_imports(first).ok());
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(fs::canonical(first.root)))
+    if (entry.path().filename() == "pocket.py") {
+      fs::remove(entry.path());
+      break;
+    }
+  const Result<void> damaged = check_imports(first);
+  ASSERT_FALSE(damaged.ok());
+  EXPECT_THAT(damaged.error().message(), HasSubstr("No module named 'pocket'"));
+  EXPECT_THAT(damaged.error().message(), HasSubstr("try speedster toolchain install pocket"));
+  EXPECT_EQ(installed_version(must_install()), "1.0") << "expected what is damaged to be built anew";
+  EXPECT_NE(environments("pocket"), made);
+
   write_recipe("2.0", make_wheel("2.0"));
   EXPECT_TRUE(list().front().outdated);
   EXPECT_EQ(installed_version(must_install()), "2.0");
