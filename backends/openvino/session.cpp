@@ -141,6 +141,22 @@ Session::Session(std::shared_ptr<const Runtime> runtime, Artifact artifact, cons
   shapes_ = std::make_unique<plugin::ShapeMemory>(*signature(), artifact_.value_dependent);
 }
 
+namespace {
+
+/// FNV-1a over all of them. 2026.4.1 finds a blob by the model alone, whatever it was compiled with (seen: another
+/// SNIPPETS_MODE, EXECUTION_MODE_HINT or number of threads answers from the same file).
+std::string name_of(const std::vector<Property>& properties) {
+  std::uint64_t hash = 14695981039346656037U;
+  for (const Property& property : properties)
+    for (const char c : property.key + '\0' + property.value + '\0')
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  std::ostringstream text;
+  text << std::hex << hash;
+  return text.str();
+}
+
+}  // namespace
+
 std::vector<Property> Session::properties() const {
   const std::string& precision = options_.text("precision");
   // The vendor would quietly take what the processor has; the caller asked for one thing.
@@ -172,7 +188,8 @@ std::vector<Property> Session::properties() const {
     result.push_back({"SNIPPETS_MODE", "DISABLE"});
   if (options_.text("pinning") != "auto")
     result.push_back({"ENABLE_CPU_PINNING", options_.text("pinning") == "on" ? "YES" : "NO"});
-  if (!options_.text("cache_dir").empty() && !measured_) result.push_back({"CACHE_DIR", options_.text("cache_dir")});
+  if (!options_.text("cache_dir").empty() && !measured_)
+    result.push_back({"CACHE_DIR", (fs::path(options_.text("cache_dir")) / name_of(result)).string()});
   if (measured_) result.push_back({"PERF_COUNT", "YES"});
   return result;
 }

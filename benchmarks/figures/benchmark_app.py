@@ -1,26 +1,35 @@
-"""What `speedster bench` prints for an OpenVINO fp32 package beside OpenVINO's own benchmark_app -api sync, alternated 12 times, each
+"""What `speedster bench` prints for an OpenVINO fp32 package beside OpenVINO's own benchmark_app -api sync, alternated 24 times, each
 first in turn, on one core.
 
-The same threads, precision and input; the package is raced against itself, and the mean of its two times is the figure. The ratio is
-paired by alternation.
+The same threads, precision and input; the package is raced against itself in 6 s, and the mean of its two times is the figure. The
+ratio is the median over the alternations: where a machine changes between two speeds, some pairs have one side in each.
 """
 
+import json
 import math
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from figures.demo_model import DEMO, SHAPES, require  # noqa: E402
+from figures.demo_model import DEMO, SHAPES, fresh, require  # noqa: E402
 from harness.command import WORK, processor, save, speedster  # noqa: E402
-from harness.interleave import interval  # noqa: E402
 
 
-ALTERNATIONS, SECONDS = 12, 4
+def median_interval(values: list[float]) -> tuple[float, float, float]:
+    """exp of the median with the interval that holds it in 95 of 100 cases, by order statistics (David & Nagaraja 2003, 7.1)."""
+    ordered, n = sorted(values), len(values)
+    chance = lambda rank: sum(math.comb(n, k) for k in range(rank)) / 2**n  # that fewer than `rank` lie below the median
+    rank = max(r for r in range(1, n // 2 + 1) if chance(r) <= 0.025)
+    return tuple(math.exp(v) for v in (statistics.median(ordered), ordered[rank - 1], ordered[n - rank]))
+
+
+ALTERNATIONS, SECONDS = 24, 5
 
 
 def theirs() -> float:
@@ -36,15 +45,18 @@ def theirs() -> float:
 
 
 def ours(package: pathlib.Path) -> float:
-    said = speedster("bench", package, package, "--data", WORK / "word.npz", "--threads", 1)
+    said = speedster("bench", package, package, "--data", WORK / "word.npz", "--threads", 1, "--time-budget", "6s")
     return math.sqrt(said["first"]["seconds"]["median"] * said["second"]["seconds"]["median"])
 
 
 def main() -> None:
     require()
-    package = WORK / "openvino-fp32.speedster"
-    speedster("optimize", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--backends", "openvino", "--precisions", "fp32",
-              "--threads", 1, "-o", package, ok=(0, 3), cache=WORK / "cache/benchmark-app")
+    package = fresh(WORK / "openvino-fp32.speedster")
+    # As the original of a search without candidates it is packaged whatever is faster.
+    chain = {"name": "original", "backend": "openvino", "options": {"precision": "fp32"}, "steps": [], "precision": "fp32"}
+    (WORK / "openvino-fp32.json").write_text(json.dumps({"original": chain, "candidates": []}))
+    speedster("optimize", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--candidates", WORK / "openvino-fp32.json",
+              "--threads", 1, "-o", package, ok=(3,), cache=WORK / "cache/benchmark-app")
     with np.load(DEMO / "words.npz") as words:
         np.savez(WORK / "word.npz", x=words["x"][:1])
         np.save(WORK / "word.npy", words["x"][:1])
@@ -57,7 +69,7 @@ def main() -> None:
             pair[side] = ours(package) if side == "ours" else theirs()
         differences.append(math.log(pair["ours"] / pair["theirs"]))
         print(f"  speedster {pair['ours'] * 1e3:.2f} ms, benchmark_app {pair['theirs'] * 1e3:.2f} ms", flush=True)
-    ratio = interval(differences)
+    ratio = median_interval(differences)
     print(f"{machine}, one thread and one core: ours over theirs {ratio[0]:.3f} ({ratio[1]:.3f} to {ratio[2]:.3f}); wanted: within 3 %")
     save("benchmark-app", {"ratio": ratio})
 

@@ -7,9 +7,10 @@ namespace {
 namespace models = testing::models;
 
 /// One context runs all of these in turn, each against a fresh oracle.
-void run_all(const std::filesystem::path& path, const std::vector<std::vector<HostTensor>>& calls, double tolerance) {
+void run_all(const std::filesystem::path& path, const std::vector<std::vector<HostTensor>>& calls, double tolerance,
+             const Options& options = {}) {
   Model model, truth;
-  ASSERT_OK(tested().load(path, {}, model));
+  ASSERT_OK(tested().load(path, options, model));
   ASSERT_OK(oracle().load(path, {}, truth));
   Context context, reference;
   ASSERT_OK(context.open(model));
@@ -48,6 +49,25 @@ TEST(Shapes, BatchAndSequence) {
   std::vector<std::vector<HostTensor>> calls;
   for (const auto& [b, s] : {std::pair{1, 1}, {2, 5}, {1, 33}, {4, 2}}) calls.push_back({random_tensor({b, s, 8}, 6)});
   run_all(save(models::attention(), "attention"), calls, 1e-5);
+}
+
+/// What the vendor keeps of one compilation does not answer for another: with the kernels of the first, 33 after 1 is
+/// wrong.
+TEST(Shapes, AKeptBlobIsNotThatOfOtherOptions) {
+  if (!tested().has_option("cache_dir")) GTEST_SKIP() << "the vendor keeps nothing";
+  const auto path = save(models::attention(), "attention_kept");
+  const Options kept = {{"cache_dir", (path.parent_path() / "blobs").string()}};
+  Options otherwise = kept;
+  otherwise["fusion"] = "on";
+  Model model;
+  ASSERT_OK(tested().load(path, otherwise, model));
+  for (int again = 0; again < 2; ++again)
+    run_all(path, {{random_tensor({1, 1, 8}, 6)}, {random_tensor({1, 33, 8}, 7)}, {random_tensor({2, 5, 8}, 8)}}, 1e-5,
+            kept);
+  std::size_t blobs = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path.parent_path() / "blobs"))
+    blobs += entry.path().extension() == ".blob" ? 1 : 0;
+  EXPECT_EQ(blobs, 2U) << "expected one for each set of options, and the second load to answer from it";
 }
 
 /// A vendor's fast path must not swallow what the slow one tells.
