@@ -30,7 +30,7 @@ class AwaitsInterrupt {
 /// the command has not heeded it by then: a vendor may be at work that nobody can stop.
 class TokenFollowsFlag {
  public:
-  TokenFollowsFlag(const std::atomic<bool>* flag, CancelToken token,
+  TokenFollowsFlag(const std::atomic<bool>* flag, const CancelToken& token,
                    std::optional<std::chrono::milliseconds> patience = std::nullopt) {
     if (flag == nullptr) return;
     thread_ = std::jthread([flag, token, patience](const std::stop_token& stop) {

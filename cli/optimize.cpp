@@ -269,7 +269,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   return request;
 }
 
-Command optimize_command(Optimizer optimizer) {
+Command optimize_command(const Optimizer& optimizer) {
   return {"optimize", "Find the fastest version of a model within an accuracy budget",
           [optimizer](CLI::App& app) -> Run {
             return [arguments = declare_optimize_options(app), optimizer](Io& io) {

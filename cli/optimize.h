@@ -24,6 +24,6 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app);
 Result<OptimizeRequest> optimize_request(const OptimizeArguments& arguments, const std::vector<std::string>& typed);
 
 using Optimizer = std::function<Result<Report>(const OptimizeRequest&)>;
-Command optimize_command(Optimizer optimizer);
+Command optimize_command(const Optimizer& optimizer);
 
 }  // namespace speedster::cli

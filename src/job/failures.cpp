@@ -38,7 +38,7 @@ Json relocated(Json request, const ServeFailure& failure) {
 }  // namespace
 
 Result<fs::path> move_to_failures(const fs::path& directory, const std::string& name) {
-  const fs::path place = folder() / name;
+  fs::path place = folder() / name;
   SPEEDSTER_TRY(make_directories(folder()));
   std::error_code error;
   fs::remove_all(place, error);
@@ -90,7 +90,7 @@ Result<fs::path> keep_failure(const ServeFailure& failure) {
         !written && written.error().kind() != ErrorKind::kUnsupported)
       return written.error();
   }
-  SPEEDSTER_ASSIGN(const fs::path place, move_to_failures(directory, name.hex()));
+  SPEEDSTER_ASSIGN(fs::path place, move_to_failures(directory, name.hex()));
   made.release();
   return place;
 }

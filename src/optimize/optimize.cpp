@@ -34,7 +34,7 @@ class CancelWatch {
             token.cancel();
             return;
           }
-        } catch (...) {
+        } catch (...) {  // NOLINT(bugprone-empty-catch)
           // An exception would end this thread, and with it the whole process.
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(30));
@@ -157,7 +157,7 @@ class Optimization {
       session_.log = Log([this](LogLevel level, std::string_view text) {
         try {
           request_.log(static_cast<int>(level), std::string(text));
-        } catch (...) {
+        } catch (...) {  // NOLINT(bugprone-empty-catch)
           // It may have been called from a thread of ours, which an exception would end with the whole process.
         }
       });

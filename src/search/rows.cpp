@@ -340,7 +340,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
                         (ranked.empty() || priced.speedup->value > candidates[ranked.front()].row.speedup->value);
     const double needed = needed_budget(session, candidates[*contest.priced]);
     if (faster && std::isfinite(needed)) {
-      report.accept_candidate = *contest.priced;
+      report.accept_candidate = contest.priced;
       report.accept_command = accept_command(request, needed);
     }
   }

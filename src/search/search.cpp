@@ -41,7 +41,7 @@ class Search {
       for (Candidate& candidate : candidates_)
         if (!candidate.out && candidate.row.reason.empty()) retire(candidate, CandidateFate::kNotTried, "cancelled");
     session_.end_stage();
-    return finish(std::move(contest));
+    return finish(contest);
   }
 
  private:
@@ -457,11 +457,12 @@ class Search {
     if (!why.empty()) return false;
     if (original && original->running()) return true;
     auto started = ServedPackage::start(*session_.supervisor, spec, session_.deadline, session_.cancel);
-    if (started.ok())
-      original = *std::move(started);
-    else
+    if (!started.ok()) {
       why = started.error().full_message();
-    return started.ok();
+      return false;
+    }
+    original = *std::move(started);
+    return true;
   }
 
   /// For a variant that only stands in: who was not seen to run the corners is not packaged.
@@ -527,7 +528,7 @@ class Search {
       std::erase_if(contest.finalists, [&](std::size_t i) {
         return candidates_[i].out || candidates_[i].row.fate == CandidateFate::kSlowerThanOriginal;
       });
-      const auto confirmed = confirm(contest);
+      auto confirmed = confirm(contest);
       session_.enter(kCorners, kTailShare);
       if (!confirmed.ok() && confirmed.error().kind() == ErrorKind::kNoSpace) return confirmed;
       if (confirmed.ok() && contest.confirmation && !session_.cancel.cancelled()) return {};
@@ -556,7 +557,7 @@ class Search {
     session_.progress.best_speedup = next.row.speedup->value;
   }
 
-  Result<Outcome> finish(Contest contest) {
+  Result<Outcome> finish(const Contest& contest) {
     Outcome outcome;
     outcome.variants = ranked_;
     outcome.report =
