@@ -41,6 +41,11 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+/// Whether the plan has candidates of this backend; the reference backend is for candidates files.
+bool is_planned(std::string_view backend) {
+  return std::ranges::any_of(kRows, [&](const Row& row) { return backend == row.backend; });
+}
+
 /// The steps, options and techniques of a row.
 Recipe make(const Row& row, const PlanInput& input) {
   Recipe recipe;
@@ -143,7 +148,7 @@ Result<std::map<std::string, std::string>> session_of(const PlanInput& input, co
   std::map<std::string, std::string> known;
   std::set<std::string> all;
   for (const auto& [name, availability] : input.backends)
-    if (availability.usable) all.insert(availability.options.begin(), availability.options.end());
+    if (availability.usable && is_planned(name)) all.insert(availability.options.begin(), availability.options.end());
   constexpr std::pair<std::string_view, const char*> kOwn[] = {
       {"threads", "--threads"}, {"contexts", "--concurrency"}, {"precision", "--precisions"}};
   for (const auto& [key, option] : kOwn) {
@@ -166,8 +171,7 @@ std::vector<std::string> unknown_settings(const PlanInput& input) {
   std::vector<std::string> notes;
   for (const auto& [name, backend] : input.backends) {
     const bool wanted = input.wanted_backends.empty() || contains(input.wanted_backends, name);
-    const bool planned = std::ranges::any_of(kRows, [&](const Row& row) { return name == row.backend; });
-    if (!backend.usable || !wanted || !planned) continue;
+    if (!backend.usable || !wanted || !is_planned(name)) continue;
     for (const auto& [key, value] : input.session)
       if (!backend.options.contains(key))
         notes.push_back(name + " has no session setting " + key + ": its candidates run without it");

@@ -118,10 +118,13 @@ TEST(Plan, SettingsReachTheBackendsThatKnowThem) {
   EXPECT_EQ(original(*session).options.at("optimization"), "all") << "the original keeps every optimization";
   EXPECT_FALSE(original(*session).options.contains("streams"));
   input.session = {{"spining", "0"}};
+  input.backends["reference"] = {true, {}, "1", {"fault"}};
   const auto unknown = session_of(input, "onnxruntime");
   ASSERT_FALSE(unknown.ok());
   EXPECT_EQ(unknown.error().kind(), ErrorKind::kUsage);
   EXPECT_THAT(unknown.error().message(), HasSubstr("spinning"));
+  EXPECT_THAT(unknown.error().message(), ::testing::Not(HasSubstr("fault")))
+      << "of a backend without planned candidates";
 }
 
 TEST(Plan, SettingsThatABackendLacksAreNamed) {
