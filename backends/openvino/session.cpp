@@ -68,6 +68,18 @@ Artifact inspect_ir(const fs::path& path) {
   return artifact;
 }
 
+/// FNV-1a over all of them. 2026.4.1 finds a blob by the model alone, whatever it was compiled with (seen: another
+/// SNIPPETS_MODE, EXECUTION_MODE_HINT or number of threads answers from the same file).
+std::string name_of(const std::vector<Property>& properties) {
+  std::uint64_t hash = 14695981039346656037U;
+  for (const Property& property : properties)
+    for (const char c : property.key + '\0' + property.value + '\0')
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  std::ostringstream text;
+  text << std::hex << hash;
+  return text.str();
+}
+
 }  // namespace
 
 Artifact inspect(const fs::path& path, const std::string& format) {
@@ -140,22 +152,6 @@ Session::Session(std::shared_ptr<const Runtime> runtime, Artifact artifact, cons
   signature_ = std::make_unique<plugin::SignatureStorage>(input_specs, output_specs);
   shapes_ = std::make_unique<plugin::ShapeMemory>(*signature(), artifact_.value_dependent);
 }
-
-namespace {
-
-/// FNV-1a over all of them. 2026.4.1 finds a blob by the model alone, whatever it was compiled with (seen: another
-/// SNIPPETS_MODE, EXECUTION_MODE_HINT or number of threads answers from the same file).
-std::string name_of(const std::vector<Property>& properties) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const Property& property : properties)
-    for (const char c : property.key + '\0' + property.value + '\0')
-      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  std::ostringstream text;
-  text << std::hex << hash;
-  return text.str();
-}
-
-}  // namespace
 
 std::vector<Property> Session::properties() const {
   const std::string& precision = options_.text("precision");

@@ -10,7 +10,6 @@ import math
 import os
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
 
@@ -19,14 +18,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.demo_model import DEMO, SHAPES, fresh, require  # noqa: E402
 from harness.command import WORK, processor, save, speedster  # noqa: E402
-
-
-def median_interval(values: list[float]) -> tuple[float, float, float]:
-    """exp of the median with the interval that holds it in 95 of 100 cases, by order statistics (David & Nagaraja 2003, 7.1)."""
-    ordered, n = sorted(values), len(values)
-    chance = lambda rank: sum(math.comb(n, k) for k in range(rank)) / 2**n  # that fewer than `rank` lie below the median
-    rank = max(r for r in range(1, n // 2 + 1) if chance(r) <= 0.025)
-    return tuple(math.exp(v) for v in (statistics.median(ordered), ordered[rank - 1], ordered[n - rank]))
+from harness.interleave import median_interval  # noqa: E402
 
 
 ALTERNATIONS, SECONDS = 24, 5

@@ -57,6 +57,14 @@ def interval(differences: list[float]) -> tuple[float, float, float]:
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
+def median_interval(values: list[float]) -> tuple[float, float, float]:
+    """exp of the median with the interval that holds it in 95 of 100 cases, by order statistics (David & Nagaraja 2003, 7.1)."""
+    ordered, n = sorted(values), len(values)
+    chance = lambda rank: sum(math.comb(n, k) for k in range(rank)) / 2**n  # that fewer than `rank` lie below the median
+    rank = max(r for r in range(1, n // 2 + 1) if chance(r) <= 0.025)
+    return tuple(math.exp(v) for v in (statistics.median(ordered), ordered[rank - 1], ordered[n - rank]))
+
+
 class Timings:
     """Mean log seconds of each caller in each load round."""
 

@@ -125,7 +125,11 @@ Result<void> publish(const fs::path& home, const fs::path& environment) {
 
 Result<void> check_imports(const Environment& environment, const CancelToken& cancel) {
   SPEEDSTER_ASSIGN(const Recipe recipe, find_recipe(environment.name));
-  const std::string hint = "; try speedster toolchain install " + environment.name;
+  const auto cannot = [&](std::string_view got) {
+    return Error(ErrorKind::kVendor, "[toolchain] expected " + environment.name + "'s environment to import " +
+                                         join(recipe.imports, ", ") + ", got " + std::string(got) +
+                                         "; try speedster toolchain install " + environment.name);
+  };
   const CancelToken end;
   const Deadline deadline = Deadline::in(kImportSeconds);
   const std::jthread watch([&](const std::stop_token& stop) {
@@ -135,20 +139,14 @@ Result<void> check_imports(const Environment& environment, const CancelToken& ca
   });
   const auto run = run_process(import_command(environment.python.string(), recipe), python_environment(), end);
   if (!run.ok() && run.error().kind() == ErrorKind::kCancelled && !cancel.cancelled())
-    return Error(ErrorKind::kVendor, "[toolchain] expected " + environment.name + "'s environment to import " +
-                                         join(recipe.imports, ", ") + ", got no answer in " +
-                                         std::to_string(static_cast<int>(kImportSeconds)) + " s" + hint);
+    return cannot("no answer in " + std::to_string(static_cast<int>(kImportSeconds)) + " s");
   if (!run.ok()) return run.error();
-  const ProcessResult& result = *run;
-  if (result.exit_code == 0) return {};
+  if (run->exit_code == 0) return {};
   // The last line of a traceback says what went wrong.
-  const std::string_view tail = trim(result.tail);
+  const std::string_view tail = trim(run->tail);
   const std::size_t line = tail.rfind('\n');
   const std::string_view last = line == std::string_view::npos ? tail : tail.substr(line + 1);
-  return Error(ErrorKind::kVendor,
-               "[toolchain] expected " + environment.name + "'s environment to import " + join(recipe.imports, ", ") +
-                   ", got " + (last.empty() ? "exit code " + std::to_string(result.exit_code) : std::string(last)) +
-                   hint);
+  return cannot(last.empty() ? "exit code " + std::to_string(run->exit_code) : std::string(last));
 }
 
 Result<Environment> install(std::string_view name, const InstallOptions& options) {
