@@ -14,9 +14,12 @@
 namespace speedster::cli {
 namespace {
 
-constexpr const char* kFooter =
-    "Exit codes: 0 done, 1 internal, 2 usage, 3 the original is kept, 4 bad input, 5 vendor, 6 time, 7 cancelled, 8 "
-    "system.";
+std::string footer() {
+  std::string codes;
+  for (const ExitCodeRow& row : kExitCodes)
+    codes += (codes.empty() ? "Exit codes: " : ", ") + std::to_string(row.code) + " " + row.name;
+  return codes + ".";
+}
 
 Error usage(std::string message) { return {ErrorKind::kUsage, std::move(message)}; }
 
@@ -48,10 +51,10 @@ class Parser {
     root_.set_help_flag("-h,--help", "This text");
     root_.add_flag("--version", version_, "Print the version");
     root_.add_flag("--json", io_.json, "The same as JSON");
-    root_.footer(kFooter);
+    root_.footer(footer());
     for (const Command& command : commands) {
       CLI::App* app = root_.add_subcommand(command.name, command.summary);
-      app->footer(kFooter);
+      app->footer(footer());
       Run run = command.declare(*app);
       add_common(*app);
       for (CLI::App* nested : app->get_subcommands({})) add_common(*nested);

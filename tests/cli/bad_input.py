@@ -55,7 +55,10 @@ class Checks:
 
     def refuses(self, code: int, who: str, words: list[str], argv: list[str], **how: object) -> None:
         done = self.run(argv, code, **how)
-        message = next((line for line in done.stderr.splitlines() if line.startswith("speedster: [")), "")
+        messages = [line for line in done.stderr.splitlines() if line.startswith("speedster: ")]
+        if len(messages) != 1:
+            sys.exit(f"speedster {' '.join(map(str, argv))}: expected one message, got {done.stderr[-2000:]}")
+        message = messages[0]
         # What was expected comes first; what to do stands on the line or in the lines below it.
         first = re.match(r"speedster: \[[^\]]+\] expected ", message) is not None
         if not first or not re.search(r"; try\s", done.stderr[done.stderr.find(message):]):

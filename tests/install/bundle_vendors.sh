@@ -10,12 +10,27 @@ mv "$WORK/bundle" "$WORK/moved"
 output=$(cd / && env -i HOME="$WORK/home" "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster")
 expect_text "$output" "logits ["
 
-# What is mapped while it runs is the bundle's own, but for glibc.
-loaded=$(cd / && env -i LD_DEBUG=files HOME="$WORK/home" "$WORK/moved/bin/run" "$WORK/moved/cnn.speedster" 2>&1 | sed -n 's/.*calling init: //p')
-[ -n "$loaded" ] || fail "the names of what is loaded" "none"
-foreign=$(grep -v "^$WORK/moved/" <<<"$loaded" | grep -Ev '/(ld-linux-x86-64|libc|libm|libdl|librt|libpthread)\.so\.[0-9]+$' || true)
-[ -z "$foreign" ] || fail "libraries of the bundle and glibc alone" "$foreign"
-expect_text "$loaded" "libopenvino"
+# What is mapped while a bundle runs is its own, but for glibc.
+expect_own_libraries() {
+  local loaded foreign
+  loaded=$(cd / && env -i LD_DEBUG=files HOME="$WORK/home" "$1/bin/run" "$1/cnn.speedster" 2>&1 | sed -n 's/.*calling init: //p')
+  [ -n "$loaded" ] || fail "the names of what is loaded" "none"
+  foreign=$(grep -v "^$1/" <<<"$loaded" | grep -Ev '/(ld-linux-x86-64|libc|libm|libdl|librt|libpthread)\.so\.[0-9]+$' || true)
+  [ -z "$foreign" ] || fail "libraries of the bundle and glibc alone" "$foreign"
+  expect_text "$loaded" "$2"
+}
+expect_own_libraries "$WORK/moved" libopenvino
+
+# The other vendor, alone in its bundle.
+rm -rf "$WORK/cnn.speedster"
+"$MAKE_PACKAGE" "$WORK/cnn.speedster" cnn fast=onnxruntime
+"$BUILD/bin/speedster" bundle "$WORK/cnn.speedster" -o "$WORK/bundle" >"$WORK/said"
+expect_text "$(cat "$WORK/said")" "or newer"
+mv "$WORK/bundle" "$WORK/other"
+expect_text "$(cd / && env -i HOME="$WORK/home" "$WORK/other/bin/run" "$WORK/other/cnn.speedster")" "logits ["
+expect_own_libraries "$WORK/other" libonnxruntime
+openvino=$(find "$WORK/other" -name '*openvino*')
+[ -z "$openvino" ] || fail "ONNX Runtime alone" "$openvino"
 
 # The lowest glibc is what the parts need: no versioned symbol of any of them is newer.
 python3 - "$WORK/report.json" "$WORK/moved" <<'PY'

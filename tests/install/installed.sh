@@ -16,6 +16,14 @@ for name in $needed; do
     *) fail "libc, libm, libgcc_s, libstdc++ and libcrypto alone" "$name" ;;
   esac
 done
+# No vendor is linked, and the reference needs nothing.
+while read -r file; do
+  vendors=$(readelf -d "$file" 2>/dev/null | grep NEEDED | grep -E 'onnxruntime|openvino' || true)
+  [ -z "$vendors" ] || fail "no vendor among what $file needs" "$vendors"
+done < <(find "$PREFIX" -type f \( -name '*.so*' -o -perm -u+x \))
+needed=$(readelf -d "$PREFIX/lib/speedster/backends/libspeedster_backend_reference.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+others=$(grep -vE '^(libc|libm|libgcc_s|libstdc\+\+)\.so\.[0-9]+$' <<<"$needed" || true)
+[ -z "$others" ] || fail "a reference backend without dependencies" "$others"
 exported=$(nm -D --defined-only "$LIBRARY" | awk '{print $3}')
 others=$(grep -v '^speedster_' <<<"$exported" || true)
 [ -z "$others" ] || fail "only speedster_* exported" "$others"

@@ -48,6 +48,7 @@ class Expectations:
             "accepts-nothing": lambda: (self.accepted(), None),
             "corner": lambda: (self.corner(arguments[0]), arguments[1]),
             "report": lambda: (self.reported(arguments[0]), " ".join(arguments[1:])),
+            "job": lambda: (self.said_by_jobs(*arguments[:2]), [" ".join(arguments[2:])]),
             "same-payload": lambda: (self.winners_files(), self.payload),
             "lies-not": lambda: (sorted(self.folder.glob(text)), []),
             "nobody-left": lambda: (self.descendants(), []),
@@ -143,7 +144,15 @@ class Expectations:
         return self.name_at(self.report.get("winner"))
 
     def reported(self, path: str) -> str:
-        value: Any = self.report
+        return self.value_at(self.report, path)
+
+    def said_by_jobs(self, step: str, path: str) -> list[str]:
+        results = [request.with_name("result.json") for request in self.folder.glob("cache/**/request.json")
+                   if json.loads(request.read_text()).get("step") == step]
+        return sorted({self.value_at(json.loads(result.read_text()), path) for result in results if result.exists()})
+
+    @staticmethod
+    def value_at(value: Any, path: str) -> str:
         for key in path.split("."):
             if isinstance(value, list):
                 value = next((row for row in value if row["name"] == key), None)

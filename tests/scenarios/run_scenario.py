@@ -40,6 +40,7 @@ What is expected of the last run:
   losers FATE|FATE…                 whoever is not the winner has one of these fates
   accepts NAME | accepts-nothing    whom the report's command accepts
   corner NAME faster|slower         how the winner compares to the original at a corner of the shapes
+  job STEP KEY.KEY… VALUE           a value of the result of each job of a step
   prepared-within SECONDS NAME      how long the steps of a candidate took
   stages-within SECONDS STAGE…      how long these stages took, together
   peak-within MEGABYTES             the most memory that the search's own process held
@@ -49,12 +50,14 @@ What is expected of the last run:
 import json
 import os
 import pathlib
+import re
 import resource
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from expectations import Expectations, Failure
@@ -121,13 +124,32 @@ class Scenario(Expectations):
             time.sleep(0.005)
         time.sleep(float(seconds))
 
-    def finish(self, process: subprocess.Popen, begin: float, timeout: float = 180) -> None:
+    def watch(self, process: subprocess.Popen, over: threading.Event, mapped: set[str]) -> None:
+        """The vendors' libraries that the search's own process maps while it runs: they belong into its children."""
+        while not over.wait(0.5):
+            try:
+                maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+            except OSError:
+                return
+            mapped.update(re.findall(r"lib(?:onnxruntime|openvino)\S*", maps))
+
+    def finish(self, process: subprocess.Popen, begin: float, timeout: float = 180, searches: bool = False) -> None:
+        over, mapped = threading.Event(), set()
+        watcher = threading.Thread(target=self.watch, args=(process, over, mapped))
+        if searches:
+            watcher.start()
         try:
             self.stdout, _ = process.communicate(timeout=timeout)
             self.stderr = self.said.read_text()
         except subprocess.TimeoutExpired:
             process.kill()
-            raise Failure("the command did not end")
+            raise Failure("the command did not end") from None
+        finally:
+            over.set()
+            if searches:
+                watcher.join()
+        if mapped:
+            raise Failure(f"the search's own process maps {mapped}")
         self.seconds, self.exit = time.monotonic() - begin, process.returncode
         self.report = {}
         try:
@@ -138,7 +160,7 @@ class Scenario(Expectations):
             self.check_schemas()
 
     def check_schemas(self) -> None:
-        """Every report, and the manifest of the package that lies there, holds its schema."""
+        """Every report, and the manifest of the package that lies there, holds its schema; the package says how it came to be."""
         (self.folder / "report.json").write_text(self.stdout)
         for schema, file in (("report", "report.json"), ("manifest", "out.speedster/manifest.json")):
             if not (self.folder / file).exists():
@@ -148,10 +170,16 @@ class Scenario(Expectations):
                                      stderr=subprocess.PIPE, text=True)
             if checked.returncode != 0:
                 raise Failure(checked.stderr)
+        if self.exit == 0:
+            told = json.loads((self.folder / "out.speedster/manifest.json").read_text())["provenance"]
+            created, ours = told.pop("created", ""), self.report["provenance"]
+            digests = [told.get(key, "") for key in ("model_digest", "samples_digest")]
+            if created < "2026" or told != ours or not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests):
+                raise Failure(f"the package's provenance is {told}, the report's {ours}")
 
     def do_run(self, arguments: list[str]) -> None:
         begin = time.monotonic()
-        self.finish(self.start(self.optimize_argv(arguments)), begin)
+        self.finish(self.start(self.optimize_argv(arguments)), begin, searches=True)
 
     def do_repeat(self, arguments: list[str]) -> None:
         provenance = self.report["provenance"]

@@ -156,7 +156,7 @@ def matched_labels(model_path: pathlib.Path, model, names: list[str], patterns: 
     that it makes: OpenVINO keeps either. Names and patterns are those of the ONNX node, as the native steps take them."""
 
     def matches(label: str, op: str) -> bool:
-        return label in names or any(fnmatch.fnmatchcase(label, p) or fnmatch.fnmatchcase(op, p) for p in patterns)
+        return label in names or any(label == p or fnmatch.fnmatchcase(label, p) or fnmatch.fnmatchcase(op, p) for p in patterns)
 
     if model_path.suffix == ".onnx":
         import onnx

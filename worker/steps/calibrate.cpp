@@ -160,10 +160,12 @@ Result<Json> calibrate_step(const StepContext& context) {
   Json json = {{"minmax", compressor::to_json(ranges.minmax)}};
   if (!ranges.percentile.empty()) json["percentile"] = compressor::to_json(ranges.percentile);
   SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(json, 1) + "\n"));
-  return Json{
-      {"files", {{"ranges", "out/ranges.json"}}},
-      {"summary",
-       {{"tensors", tensors.size()}, {"samples", calibration.samples.size()}, {"vendor_version", vendor.version}}}};
+  return Json{{"files", {{"ranges", "out/ranges.json"}}},
+              {"summary",
+               {{"tensors", tensors.size()},
+                {"samples", calibration.samples.size()},
+                {"vendor_version", vendor.version},
+                {"options", options}}}};
 }
 
 }  // namespace speedster::worker

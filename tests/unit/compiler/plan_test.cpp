@@ -36,6 +36,21 @@ TEST(Plan, PrecisionIsAlwaysExplicit) {
   EXPECT_EQ(original({}).options.at("optimization"), "all");
 }
 
+TEST(Plan, WhoQuantizesKnowsWhetherProductsSaturate) {
+  PlanInput input = everything();
+  for (const bool vnni : {true, false}) {
+    if (!vnni) input.machine.isa = {"avx2"};
+    int told = 0;
+    for (const Recipe& recipe : planned(input))
+      for (const StepSpec& step : recipe.steps)
+        if (const auto found = step.options.find("vnni"); found != step.options.end()) {
+          EXPECT_EQ(*found, Json(vnni)) << recipe.name << " " << step.step;
+          ++told;
+        }
+    EXPECT_GE(told, 6) << "static for both backends twice, dynamic, nncf";
+  }
+}
+
 TEST(Plan, TheOtherOriginalLeavesEverythingButThePrecisionToTheVendor) {
   const Recipe defaults = original_at_defaults(/*keep_threads=*/false);
   EXPECT_TRUE(defaults.vendor_defaults);

@@ -51,6 +51,16 @@ TEST(Match, PatternsThatFitNothingAreTold) {
   EXPECT_THAT(patterns_without_match(model, {}), ::testing::IsEmpty());
 }
 
+TEST(Match, ANameIsItselfEvenWhereItReadsAsAPattern) {
+  ::onnx::NodeProto node;
+  node.set_name("/layer[0]/dense");
+  node.set_op_type("MatMul");
+  EXPECT_TRUE(is_excluded(node, {}, {"/layer[0]/dense"}));
+  EXPECT_FALSE(is_excluded(node, {}, {"/layer[1]/dense"}));
+  node.set_name("/layer0/dense");
+  EXPECT_TRUE(is_excluded(node, {}, {"/layer[0]/dense"})) << "a pattern";
+}
+
 TEST(Placement, CalibrationLeavesOutWhatTakesAnothersScale) {
   const OnnxModel model = residual();
   EXPECT_THAT(calibration_tensors(model, value_or_throw(target_for("onnxruntime", true)), {}),
