@@ -10,29 +10,30 @@ namespace {
 struct Row {
   const char* name;
   const char* backend;
-  const char* precision;      ///< in the user's words
-  int order;                  ///< lower is tried first: quick to make and likely fast before slow to make
-  const char* rest = "fp32";  ///< what a quantized graph computes the rest in
+  const char* precision;       ///< in the user's words
+  int order;                   ///< lower is tried first: quick to make and likely fast before slow to make
+  const char* quantizer = "";  ///< of static int8: the calibration of our own ("minmax", "percentile"), or "nncf"
+  const char* rest = "fp32";   ///< what a quantized graph computes the rest in
 };
 
-// The prior: int8 beats half beats fp32 where the hardware has it; nncf takes longest to make. An order, never a
-// filter.
+// The prior: what needs no step first, bf16 at once where the processor has it; int8 before what is rarely fast; nncf
+// takes longest to make. An order, never a filter.
 constexpr Row kRows[] = {
     {"openvino-fp32", "openvino", "fp32", 10},
-    {"openvino-static-int8-minmax", "openvino", "static-int8", 20},
-    {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", 22, "bf16"},
-    {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", 21},
+    {"openvino-bf16", "openvino", "bf16", 11},
+    {"openvino-static-int8-minmax", "openvino", "static-int8", 20, "minmax"},
+    {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", 21, "minmax"},
+    {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", 22, "minmax", "bf16"},
     {"onnxruntime-dynamic-int8", "onnxruntime", "dynamic-int8", 30},
-    {"openvino-bf16", "openvino", "bf16", 40},
     {"openvino-fp16", "openvino", "fp16", 41},
-    {"openvino-static-int8-percentile", "openvino", "static-int8", 50},
-    {"openvino-static-int8-percentile-bf16", "openvino", "static-int8", 52, "bf16"},
-    {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", 51},
+    {"openvino-static-int8-percentile", "openvino", "static-int8", 50, "percentile"},
+    {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", 51, "percentile"},
+    {"openvino-static-int8-percentile-bf16", "openvino", "static-int8", 52, "percentile", "bf16"},
     {"onnxruntime-fp16", "onnxruntime", "fp16", 60},
     {"onnxruntime-bf16", "onnxruntime", "bf16", 61},
     {"openvino-dynamic-int8", "openvino", "dynamic-int8", 65},
-    {"openvino-nncf-int8", "openvino", "static-int8", 70},
-    {"openvino-nncf-int8-bf16", "openvino", "static-int8", 71, "bf16"},
+    {"openvino-nncf-int8", "openvino", "static-int8", 70, "nncf"},
+    {"openvino-nncf-int8-bf16", "openvino", "static-int8", 71, "nncf", "bf16"},
 };
 
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
@@ -52,8 +53,7 @@ Recipe make(const Row& row, const PlanInput& input) {
   recipe.name = row.name;
   recipe.backend = row.backend;
   recipe.requested_precision = row.precision;
-  const std::string_view name = row.name;
-  const bool percentile = name.find("percentile") != std::string_view::npos;
+  const std::string_view quantizer = row.quantizer;
   Json nodes = Json(input.exclude_nodes);
   recipe.options["precision"] = row.rest;
   if (recipe.backend == "onnxruntime") recipe.options["optimization"] = "all";
@@ -61,18 +61,18 @@ Recipe make(const Row& row, const PlanInput& input) {
   if (backend != input.backends.end())
     for (const auto& [key, value] : input.session)
       if (backend->second.options.contains(key)) recipe.options[key] = value;
-  if (name.find("nncf-int8") != std::string_view::npos) {
+  if (quantizer == "nncf") {
     recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}, {"vnni", input.machine.has_vnni()}}});
     recipe.format = "openvino-ir";
     recipe.techniques = {"NNCF post-training int8"};
-  } else if (recipe.requested_precision == "static-int8") {
+  } else if (!quantizer.empty()) {
     recipe.steps.push_back({"quantize-static",
                             "",
                             {{"target", recipe.backend},
-                             {"calibration", percentile ? "percentile" : "minmax"},
+                             {"calibration", quantizer},
                              {"exclude", nodes},
                              {"vnni", input.machine.has_vnni()}}});
-    recipe.techniques = {std::string("static int8 QDQ (") + (percentile ? "percentile" : "min-max") + ")"};
+    recipe.techniques = {std::string("static int8 QDQ (") + (quantizer == "minmax" ? "min-max" : row.quantizer) + ")"};
   } else if (recipe.requested_precision == "dynamic-int8") {
     recipe.steps.push_back(
         {"quantize-dynamic", "", {{"target", recipe.backend}, {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
