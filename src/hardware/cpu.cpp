@@ -30,9 +30,9 @@ int affinity_cores() {
   return 0;
 }
 
-/// A field of /proc/meminfo in bytes.
-std::uint64_t meminfo(std::string_view key) {
-  const auto text = read_file("/proc/meminfo", kGiB >> 10U);
+/// A field in kB of /proc/meminfo or a status file, in bytes; 0 where it is not there.
+std::uint64_t memory_field(const char* file, std::string_view key) {
+  const auto text = read_file(file, kGiB >> 10U);
   if (!text) return 0;
   for (const std::string& line : split(*text, '\n')) {
     if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ':') continue;
@@ -74,7 +74,7 @@ Machine probe(const IsaSet& hide) {
   // Half a core of quota still runs one thread; 2.5 cores would throttle the third.
   if (limits.cores) machine.usable_cores = std::min(machine.usable_cores, static_cast<int>(std::floor(*limits.cores)));
   machine.usable_cores = std::max(machine.usable_cores, 1);
-  machine.memory_bytes = meminfo("MemTotal");
+  machine.memory_bytes = memory_field("/proc/meminfo", "MemTotal");
   if (limits.memory_bytes) machine.memory_bytes = std::min(machine.memory_bytes, *limits.memory_bytes);
   for (const std::string& name : hide) machine.isa.erase(name);
   return machine;
@@ -108,9 +108,11 @@ Json to_json(const Machine& machine) {
 }
 
 std::uint64_t available_memory() {
-  std::uint64_t available = meminfo("MemAvailable");
+  std::uint64_t available = memory_field("/proc/meminfo", "MemAvailable");
   if (const auto bound = read_cgroup_limits().memory_available) available = std::min(available, *bound);
   return available;
 }
+
+std::uint64_t peak_memory() { return memory_field("/proc/self/status", "VmHWM"); }
 
 }  // namespace speedster::hardware

@@ -46,6 +46,9 @@ Json to_json(const Machine& machine);
 
 /// Memory that can be taken now without swapping (MemAvailable, bounded by the cgroup's limit).
 std::uint64_t available_memory();
+/// Most resident bytes that this process ever held (VmHWM). ru_maxrss is no measure of that: it begins with what
+/// whoever started the process held.
+std::uint64_t peak_memory();
 
 /// A reading of the machine's CPU accounts; the difference of two says how much others took.
 struct CpuAccount {

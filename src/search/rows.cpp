@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <speedster/version.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,12 +67,6 @@ double needed_budget(const Session& session, const Candidate& candidate) {
   for (const auto* drop : {&candidate.searched, &candidate.judged})
     if (*drop) needed = std::max(needed, session.budget.confidence ? (*drop)->high.value_or(HUGE_VAL) : (*drop)->value);
   return needed;
-}
-
-std::uint64_t parent_peak() {
-  struct rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 Json provenance(const Session& session, const std::vector<Candidate>& candidates, const Candidate& original,
@@ -346,7 +339,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   }
   rescale_race(report);
   mark_front(report);
-  report.parent_peak_bytes = parent_peak();
+  report.parent_peak_bytes = hardware::peak_memory();
   report.seed = request.seed;
   report.machine_json = to_text(hardware::to_json(session.machine));
   report.provenance_json = to_text(provenance(session, candidates, baseline, ranked));

@@ -1,9 +1,8 @@
 /// The serve mode: one request after another, each answered (docs/design/worker.md has the table).
-#include <sys/resource.h>
-
 #include <new>
 
 #include "base/clock.h"
+#include "hardware/cpu.h"
 #include "job/exec.h"
 #include "job/reply.h"
 #include "samples/resample.h"
@@ -18,12 +17,6 @@ namespace speedster::worker {
 namespace {
 
 constexpr const char* kWho = "serve";
-
-std::uint64_t peak_rss() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-}
 
 double number(const Json& request, const char* key, double fallback) {
   const Result<double> value = json_number(request, key, kWho);
@@ -205,7 +198,7 @@ int serve_mode() {
       }
       Json reply = {{"ok", true}};
       reply.update(*answer);
-      reply["peak_rss"] = peak_rss();
+      reply["peak_rss"] = hardware::peak_memory();
       pipes.send(reply);
     } catch (const std::bad_alloc&) {
       return job::kOutOfMemoryExit;  // what was bound or half-built is not to be trusted any more

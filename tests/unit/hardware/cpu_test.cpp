@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <thread>
+#include <vector>
 
 namespace speedster::hardware {
 namespace {
@@ -17,6 +18,13 @@ TEST(Probe, ThisMachineMakesSense) {
   EXPECT_GT(m.memory_bytes, 64U << 20U);
   EXPECT_GT(available_memory(), 0U);
   EXPECT_LE(available_memory(), m.memory_bytes);
+}
+
+TEST(Memory, ThePeakIsOfThisProcessAlone) {
+  const std::uint64_t before = peak_memory();
+  EXPECT_GT(before, 1U << 20U);
+  std::vector<char> large(128U << 20U, 1);
+  EXPECT_GT(peak_memory(), std::uint64_t{large.size()});
 }
 
 TEST(Probe, AffinityBoundsTheCores) {
