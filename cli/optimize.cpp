@@ -53,7 +53,8 @@ Result<void> check_writable(const std::string& file, const char* option) {
 Result<void> check_distinct(const OptimizeArguments& a) {
   const std::pair<const char*, const std::string*> files[] = {{"--report", &a.report}, {"--html", &a.html},
                                                               {"the model", &a.model}, {"--data", &a.data},
-                                                              {"--labels", &a.labels}, {"--candidates", &a.candidates}};
+                                                              {"--labels", &a.labels}, {"--candidates", &a.candidates},
+                                                              {"--recipe", &a.recipe}};
   constexpr std::size_t kWritten = 2;
   for (std::size_t i = 0; i < kWritten; ++i)
     for (std::size_t j = i + 1; j < std::size(files); ++j) {
@@ -152,6 +153,12 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   app.add_option("--candidates", a.candidates, "A JSON file with the list \"candidates\" in place of the plan")
       ->group(kTriedGroup)
       ->type_name("FILE.json");
+  app.add_option(
+         "--recipe", a.recipe,
+         "The report of an earlier search: repeat its winning chain on this model, judged and confirmed, with its "
+         "samples and budget where none are given")
+      ->group(kTriedGroup)
+      ->type_name("REPORT.json");
 
   app.add_option("--threads", a.threads, "Threads of one call; default: the cores that affinity and quota allow")
       ->group(kSessionGroup)
@@ -230,6 +237,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.exclude = pieces(a.exclude);
   request.exclude_nodes = pieces(a.exclude_nodes);
   request.candidates = a.candidates;
+  request.recipe = a.recipe;
 
   request.threads = a.threads;
   request.concurrency = a.concurrency;

@@ -54,6 +54,9 @@ struct OptimizeRequest {
   std::vector<std::string> exclude;        ///< candidates, or the stage "corners", to leave out (shell patterns)
   std::vector<std::string> exclude_nodes;  ///< node names or patterns that stay in full precision
   std::string candidates;                  ///< JSON file with an explicit list in place of the plan
+  /// The report of an earlier search: its winning chain is repeated in place of a search, judged and confirmed on this
+  /// model. What this request leaves empty (samples, metric, budget, threads) is the report's too.
+  std::string recipe;
   // Session.
   int threads = 0;                             ///< 0 = the cores that affinity and quota allow
   std::map<std::string, std::string> session;  ///< spinning, arena, optimization level, …

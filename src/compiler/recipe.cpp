@@ -123,4 +123,25 @@ Result<CandidatesFile> read_candidates(const std::string& text) {
   return file;
 }
 
+Result<CandidatesFile> read_report_chains(const std::string& text) {
+  auto parsed = parse_json(text, "recipe");
+  const bool report = parsed.ok() && parsed->is_object() && parsed->contains("provenance") &&
+                      (*parsed)["provenance"].is_object() && (*parsed)["provenance"].contains("original_chain");
+  if (!report)
+    return Error(ErrorKind::kBadInput, "[recipe] expected the report of a search, got another file" +
+                                           (parsed.ok() ? std::string() : ": " + parsed.error().message()) +
+                                           "; try what --report of speedster optimize wrote, or PACKAGE/report.json");
+  const Json& provenance = (*parsed)["provenance"];
+  if (!provenance.contains("winning_chain"))
+    return Error(ErrorKind::kBadInput,
+                 "[recipe] expected a report with a winner, got one where the original was kept; try a search without "
+                 "--recipe");
+  CandidatesFile file;
+  SPEEDSTER_ASSIGN(Recipe original, recipe_from_json(provenance["original_chain"]));
+  SPEEDSTER_ASSIGN(Recipe winner, recipe_from_json(provenance["winning_chain"]));
+  file.original = std::move(original);
+  file.candidates.push_back(std::move(winner));
+  return file;
+}
+
 }  // namespace speedster::compiler

@@ -91,7 +91,8 @@ std::string search_key(const search::Session& session) {
   digest.field(std::to_string(request.metric_confidence.value_or(0)));
   // The metric's own files and the vendors that the user chose: editing them asks another question.
   add_program(digest, request.metric_command);
-  if (!request.candidates.empty()) add_content(digest, request.candidates);
+  for (const std::string& file : {request.candidates, request.recipe})
+    if (!file.empty()) add_content(digest, file);
   for (const char* vendor : {"ONNXRUNTIME", "OPENVINO"}) {
     const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
     if (!library.empty()) digest.field(library), add_content(digest, library);

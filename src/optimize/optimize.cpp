@@ -9,6 +9,7 @@
 #include "job/job.h"
 #include "onnx/model.h"
 #include "optimize/keys.h"
+#include "optimize/replay.h"
 #include "optimize/save.h"
 #include "package/writer.h"
 #include "search/search.h"
@@ -286,7 +287,9 @@ class Optimization {
 
 Result<Report> optimize(const OptimizeRequest& request) {
   try {
-    return Optimization(request).run();
+    if (request.recipe.empty()) return Optimization(request).run();
+    SPEEDSTER_ASSIGN(const OptimizeRequest repeated, replayed(request));
+    return Optimization(repeated).run();
   } catch (const std::bad_alloc&) {
     return Error(ErrorKind::kOutOfMemory,
                  "[optimize] expected enough memory, got none; try fewer threads or a smaller batch");

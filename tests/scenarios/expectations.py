@@ -88,7 +88,7 @@ class Expectations:
                 raise Failure(f"one held {held / 1e6:.0f} MB")
         elif what == "losers":
             got = {row["name"]: row["fate"] for row in self.report["candidates"] if row["name"] != self.winner()}
-            if not got or not set(got.values()) <= set(text.split("|")):
+            if bool(got) != bool(text) or not set(got.values()) <= set(text.split("|")):
                 raise Failure(f"got {got}")
         elif what == "ran":
             if self.row(arguments[0])["ran_precision"] not in arguments[1].split("|"):

@@ -110,6 +110,21 @@ OnnxWriter vision() {
   return m.node("Gemm", {"pooled", "w", "b"}, {"logits"}, {}, "head");
 }
 
+/// mlp() where one hidden value is thousands of times as large as the others and hardly counts: int8 keeps it and loses
+/// the rest.
+OnnxWriter spoilt() {
+  using speedster::testing::uniform;
+  std::vector<float> in = uniform(512, 1, -0.5F, 0.5F), out = uniform(128, 3, -0.5F, 0.5F);
+  for (std::size_t row = 0; row < 16; ++row) in[row * 32] = 4000;
+  for (std::size_t column = 0; column < 4; ++column) out[column] *= 1e-6F;
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 16}).output("y", OnnxType::kFloat, {"batch", 4});
+  m.initializer<float>("w1", {16, 32}, in).initializer<float>("b1", {32}, uniform(32, 2));
+  m.initializer<float>("w2", {32, 4}, out).initializer<float>("b2", {4}, uniform(4, 4));
+  m.node("Gemm", {"x", "w1", "b1"}, {"h"}, {}, "fc1").node("Relu", {"h"}, {"r"}, {}, "relu");
+  return m.node("Gemm", {"r", "w2", "b2"}, {"y"}, {}, "fc2");
+}
+
 /// mlp() with 64 MB beside it that no node reads: saving it takes a while.
 OnnxWriter heavy() {
   OnnxWriter m = models::mlp();
@@ -200,6 +215,8 @@ const std::map<std::string, Kind>& kinds() {
   const auto x16 = [](std::int64_t n) { return list(rows("x", {n, 16}, 101)); };
   static const std::map<std::string, Kind> kKinds = {
       {"mlp", {[] { return models::mlp(); }, x16}},
+      {"retrained", {[] { return models::mlp(5); }, x16}},
+      {"spoilt", {spoilt, x16}},
       {"small_cnn", {models::small_cnn, [](std::int64_t n) { return list(rows("images", {n, 3, 16, 16}, 102)); }}},
       {"attention", {models::attention, [](std::int64_t n) { return list(rows("tokens", {n, 6, 8}, 103)); }}},
       {"scores", {scores, [](std::int64_t n) { return list(rows("x", {n, 3}, 105)); }}},

@@ -17,6 +17,7 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
   run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS; in ARGS,
                                     PYTHON is this interpreter and CASES the folder of the scenarios, quoted for a shell
   repeat ARGS…                      the same on a candidates file with nothing but the last report's winning chain
+  replay ARGS…                      optimize the model by the package's report (recipe.json), with what that says of samples and budget
   accept                            the very command with which the last report accepts a candidate, typed into a shell
   kill MOMENT ARGS…                 the same, SIGKILL at MOMENT; then no process of it may be left within 3 s
   interrupt MOMENT ARGS…            the same, SIGINT at MOMENT: SECONDS after the start, STAGE+SECONDS after a stage began, or
@@ -37,7 +38,7 @@ What is expected of the last run:
   same-payload                      the winner's files are those of the package before
   lies-not GLOB                     nothing of that name is in the folder where the package goes
   nobody-left                       no process of the search
-  losers FATE|FATE…                 whoever is not the winner has one of these fates
+  losers FATE|FATE…                 whoever is not the winner has one of these fates; "": there is nobody else
   accepts NAME | accepts-nothing    whom the report's command accepts
   corner NAME faster|slower         how the winner compares to the original at a corner of the shapes
   job STEP KEY.KEY… VALUE           a value of the result of each job of a step
@@ -53,6 +54,7 @@ import pathlib
 import re
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +191,13 @@ class Scenario(Expectations):
         self.planned = False
         self.do_run(arguments)
 
+    def do_replay(self, arguments: list[str]) -> None:
+        shutil.copy(self.folder / "out.speedster/report.json", self.folder / "recipe.json")
+        self.make()
+        begin = time.monotonic()
+        argv = [self.command, "optimize", "model.onnx", "--recipe", "recipe.json", "-o", "out.speedster", "--json", *arguments]
+        self.finish(self.start(argv), begin, searches=True)
+
     def do_accept(self, arguments: list[str]) -> None:
         begin = time.monotonic()
         command = self.report.get("accept", {}).get("command")
@@ -272,7 +281,7 @@ class Scenario(Expectations):
         elif what == "bound":
             most = int(arguments[0]) * 1000000
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-        elif what in ("run", "repeat", "kill", "interrupt", "accept", "speedster", "corrupt"):
+        elif what in ("run", "repeat", "replay", "kill", "interrupt", "accept", "speedster", "corrupt"):
             getattr(self, "do_" + what)(arguments)
         else:
             self.expect(what, arguments)

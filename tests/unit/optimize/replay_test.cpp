@@ -1,0 +1,124 @@
+#include "optimize/replay.h"
+
+#include <gmock/gmock.h>
+
+#include "base/files.h"
+#include "base/json.h"
+
+namespace speedster {
+namespace {
+
+using testing::HasSubstr;
+
+class Replay : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TempDir::create("replay-");
+    ASSERT_TRUE(folder.ok());
+    folder_.emplace(std::move(*folder));
+    const Json chain = {{"name", "original"}, {"backend", "onnxruntime"}, {"options", {{"precision", "fp32"}}}};
+    told_ = {{"original_chain", chain},
+             {"winning_chain", {{"name", "w"}, {"backend", "openvino"}, {"options", {{"precision", "bf16"}}}}},
+             {"metric", "top_k:5"},
+             {"metric_command", Json::array()},
+             {"metric_drop", 0.01},
+             {"metric_confidence", 0.95},
+             {"output", "y"},
+             {"data", "old.npz"},
+             {"labels", "old.txt"},
+             {"shapes", {{"x", {1, 3}}}},
+             {"ranges", {{"ids", {0, 9}}}},
+             {"axes", {{"batch", {1, 4, 8}}}},
+             {"threads", 3},
+             {"concurrency", 2},
+             {"seed", 7}};
+    request_.model = "new.onnx";
+    request_.recipe = (folder_->path() / "report.json").string();
+  }
+  Result<OptimizeRequest> replay() {
+    const auto written = write_file(request_.recipe, to_text(Json{{"provenance", told_}}, 1));
+    return written.ok() ? replayed(request_) : written.error();
+  }
+
+  Json told_;
+  OptimizeRequest request_;
+
+ private:
+  std::optional<TempDir> folder_;
+};
+
+TEST_F(Replay, WhatTheRequestLeavesEmptyIsTheReports) {
+  const auto request = replay();
+  ASSERT_TRUE(request.ok()) << request.error().full_message();
+  EXPECT_EQ(request->model, "new.onnx");
+  EXPECT_EQ(request->data, "old.npz");
+  EXPECT_EQ(request->labels, "old.txt");
+  EXPECT_EQ(request->metric, "top_k:5");
+  EXPECT_EQ(request->metric_drop, 0.01);
+  EXPECT_EQ(request->metric_confidence, 0.95);
+  EXPECT_EQ(request->output_name, "y");
+  EXPECT_EQ(request->shapes.at("x"), (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(request->ranges.at("ids"), (std::pair<double, double>{0, 9}));
+  EXPECT_EQ(request->axes.at("batch").opt, 4);
+  EXPECT_EQ(request->threads, 3);
+  EXPECT_EQ(request->concurrency, 2);
+  EXPECT_EQ(request->seed, 7U);
+}
+
+TEST_F(Replay, WhatTheRequestSaysStays) {
+  request_.data = "new.npz";
+  request_.metric = "mse";
+  request_.metric_drop = 0.5;
+  request_.threads = 1;
+  request_.shapes["x"] = {2, 3};
+  const auto request = replay();
+  ASSERT_TRUE(request.ok()) << request.error().full_message();
+  EXPECT_EQ(request->data, "new.npz");
+  EXPECT_EQ(request->labels, "") << "labels belong to their data";
+  EXPECT_EQ(request->metric, "mse");
+  EXPECT_EQ(request->metric_drop, 0.5);
+  EXPECT_FALSE(request->metric_confidence) << "a bound belongs to its budget";
+  EXPECT_EQ(request->threads, 1);
+  EXPECT_EQ(request->shapes.at("x"), (std::vector<std::int64_t>{2, 3}));
+}
+
+TEST_F(Replay, AProgramIsNeverTakenFromAFile) {
+  told_["metric_command"] = {"python3", "my metric.py", "{original}"};
+  const auto refused = replay();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kUsage);
+  EXPECT_THAT(refused.error().message(), HasSubstr("my metric.py")) << "what to type";
+  request_.metric_command = {"true"};
+  const auto request = replay();
+  ASSERT_TRUE(request.ok()) << request.error().full_message();
+  EXPECT_EQ(request->metric_command, (std::vector<std::string>{"true"}));
+  EXPECT_EQ(request->metric, "");
+}
+
+TEST_F(Replay, WhatIsNoReportIsRefused) {
+  const Json good = told_;
+  for (const auto& [key, value] : std::vector<std::pair<std::string, Json>>{{"threads", -1},
+                                                                            {"threads", 1e9},
+                                                                            {"seed", "seven"},
+                                                                            {"axes", {{"batch", {1, 2}}}},
+                                                                            {"shapes", {{"x", {1, "a"}}}},
+                                                                            {"metric_command", 5},
+                                                                            {"winning_chain", {{"name", "../w"}}},
+                                                                            {"data", Json::array()}}) {
+    told_ = good;
+    told_[key] = value;
+    const auto refused = replay();
+    ASSERT_FALSE(refused.ok()) << key << " " << value;
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kBadInput) << refused.error().full_message();
+  }
+  told_ = good;
+  told_.erase("winning_chain");
+  EXPECT_THAT(replay().error().message(), HasSubstr("the original was kept"));
+  ASSERT_TRUE(write_file(request_.recipe, "{}").ok());
+  EXPECT_THAT(replayed(request_).error().message(), HasSubstr("another file"));
+  ASSERT_TRUE(write_file(request_.recipe, "no JSON").ok());
+  EXPECT_EQ(replayed(request_).error().kind(), ErrorKind::kBadInput);
+}
+
+}  // namespace
+}  // namespace speedster
