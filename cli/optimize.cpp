@@ -209,7 +209,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   if (a.concurrency < 1) return usage("expected --concurrency to be at least 1, got " + std::to_string(a.concurrency));
   if (!a.metric.empty() && !a.metric_command.empty())
     return usage("expected --metric or --metric-command, got both; try one of them");
-  if (a.metric_confidence && !a.metric_drop)
+  if (a.metric_confidence && !a.metric_drop && a.recipe.empty())
     return usage("expected --metric-drop with --metric-confidence, got none; try --metric-drop 0.01");
 
   OptimizeRequest request;

@@ -102,16 +102,13 @@ Result<Recipe> recipe_from_json(const Json& json) {
   return recipe;
 }
 
-Result<CandidatesFile> read_candidates(const std::string& text) {
-  auto parsed = parse_json(text, kWho);
-  if (!parsed.ok())
-    return std::move(parsed).error().wrap_as(ErrorKind::kBadInput, "[candidates] expected a JSON file of candidates");
+Result<CandidatesFile> candidates_from_json(const Json& json) {
   CandidatesFile file;
-  if (parsed->is_object() && parsed->contains("original")) {
-    SPEEDSTER_ASSIGN(Recipe recipe, recipe_from_json((*parsed)["original"]));
+  if (json.is_object() && json.contains("original")) {
+    SPEEDSTER_ASSIGN(Recipe recipe, recipe_from_json(json["original"]));
     file.original = std::move(recipe);
   }
-  SPEEDSTER_ASSIGN(const Json* list, json_array(*parsed, "candidates", kWho));
+  SPEEDSTER_ASSIGN(const Json* list, json_array(json, "candidates", kWho));
   std::set<std::string> names = {"original", "original-defaults"};
   for (const Json& item : *list) {
     SPEEDSTER_ASSIGN(Recipe recipe, recipe_from_json(item));
@@ -123,25 +120,11 @@ Result<CandidatesFile> read_candidates(const std::string& text) {
   return file;
 }
 
-Result<CandidatesFile> read_report_chains(const std::string& text) {
-  auto parsed = parse_json(text, "recipe");
-  const bool report = parsed.ok() && parsed->is_object() && parsed->contains("provenance") &&
-                      (*parsed)["provenance"].is_object() && (*parsed)["provenance"].contains("original_chain");
-  if (!report)
-    return Error(ErrorKind::kBadInput, "[recipe] expected the report of a search, got another file" +
-                                           (parsed.ok() ? std::string() : ": " + parsed.error().message()) +
-                                           "; try what --report of speedster optimize wrote, or PACKAGE/report.json");
-  const Json& provenance = (*parsed)["provenance"];
-  if (!provenance.contains("winning_chain"))
-    return Error(ErrorKind::kBadInput,
-                 "[recipe] expected a report with a winner, got one where the original was kept; try a search without "
-                 "--recipe");
-  CandidatesFile file;
-  SPEEDSTER_ASSIGN(Recipe original, recipe_from_json(provenance["original_chain"]));
-  SPEEDSTER_ASSIGN(Recipe winner, recipe_from_json(provenance["winning_chain"]));
-  file.original = std::move(original);
-  file.candidates.push_back(std::move(winner));
-  return file;
+Result<CandidatesFile> read_candidates(const std::string& text) {
+  auto parsed = parse_json(text, kWho);
+  if (!parsed.ok())
+    return std::move(parsed).error().wrap_as(ErrorKind::kBadInput, "[candidates] expected a JSON file of candidates");
+  return candidates_from_json(*parsed);
 }
 
 }  // namespace speedster::compiler

@@ -3,7 +3,6 @@
 #pragma once
 #include <speedster/error.h>
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -85,11 +84,7 @@ struct CandidatesFile {
   std::vector<Recipe> candidates;
 };
 Result<CandidatesFile> read_candidates(const std::string& text);
-/// What a candidates file or a report may hold.
-constexpr std::uint64_t kMaxRecipeBytes = std::uint64_t{64} << 20U;
-/// A report's original and, as the only candidate, its winner. Kind bad input for what is no report and for one where
-/// nothing won.
-Result<CandidatesFile> read_report_chains(const std::string& text);
+Result<CandidatesFile> candidates_from_json(const Json& json);
 Json to_json(const Recipe& recipe);
 Result<Recipe> recipe_from_json(const Json& json);
 

@@ -91,8 +91,12 @@ std::string search_key(const search::Session& session) {
   digest.field(std::to_string(request.metric_confidence.value_or(0)));
   // The metric's own files and the vendors that the user chose: editing them asks another question.
   add_program(digest, request.metric_command);
-  for (const std::string& file : {request.candidates, request.recipe})
-    if (!file.empty()) add_content(digest, file);
+  if (!request.candidates.empty()) add_content(digest, request.candidates);
+  if (session.replayed) {
+    if (session.replayed->original) digest.field(to_text(compiler::to_json(*session.replayed->original)));
+    for (const compiler::Recipe& recipe : session.replayed->candidates)
+      digest.field(to_text(compiler::to_json(recipe)));
+  }
   for (const char* vendor : {"ONNXRUNTIME", "OPENVINO"}) {
     const std::string library = environment(("SPEEDSTER_" + std::string(vendor) + "_LIBRARY").c_str());
     if (!library.empty()) digest.field(library), add_content(digest, library);

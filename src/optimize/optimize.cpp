@@ -58,6 +58,8 @@ Result<void> validate(const OptimizeRequest& request) {
   if (request.metric_confidence && !(*request.metric_confidence > 0.5 && *request.metric_confidence < 1))
     return usage("[optimize] expected a --metric-confidence between 0.5 and 1, got " +
                  std::to_string(*request.metric_confidence));
+  if (request.metric_confidence && !request.metric_drop)
+    return usage("[optimize] expected --metric-drop with --metric-confidence, got none; try --metric-drop 0.01");
   if (request.time_budget_seconds && !(*request.time_budget_seconds > 0))
     return usage("[optimize] expected a --time-budget above 0, got " + std::to_string(*request.time_budget_seconds));
   if (!(request.candidate_timeout_seconds > 0))
@@ -133,7 +135,9 @@ Error with_how_to_write(Error error, const Signature& signature) {
 
 class Optimization {
  public:
-  explicit Optimization(const OptimizeRequest& request) : request_(request) {}
+  Optimization(const OptimizeRequest& request, std::optional<compiler::CandidatesFile> recipe) : request_(request) {
+    session_.replayed = std::move(recipe);
+  }
 
   Result<Report> run() {
     SPEEDSTER_TRY(validate(request_));
@@ -287,9 +291,9 @@ class Optimization {
 
 Result<Report> optimize(const OptimizeRequest& request) {
   try {
-    if (request.recipe.empty()) return Optimization(request).run();
-    SPEEDSTER_ASSIGN(const OptimizeRequest repeated, replayed(request));
-    return Optimization(repeated).run();
+    if (request.recipe.empty()) return Optimization(request, std::nullopt).run();
+    SPEEDSTER_ASSIGN(Replay replay, replayed(request));
+    return Optimization(replay.request, std::move(replay.chains)).run();
   } catch (const std::bad_alloc&) {
     return Error(ErrorKind::kOutOfMemory,
                  "[optimize] expected enough memory, got none; try fewer threads or a smaller batch");

@@ -8,7 +8,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "compiler/recipe.h"
 
 namespace speedster {
 namespace {
@@ -34,13 +33,13 @@ class Told {
     return {};
   }
   template <typename Integer>
-  Result<void> integer(const char* key, Integer unset, Integer most, Integer& field) const {
+  Result<void> integer(const char* key, Integer unset, std::uint64_t least, std::uint64_t most, Integer& field) const {
     if (field != unset || !has(key)) return {};
-    SPEEDSTER_ASSIGN(const std::int64_t value, json_int(told_, key, kWho));
-    if (value < 0 || static_cast<std::uint64_t>(value) > static_cast<std::uint64_t>(most))
-      return Error(ErrorKind::kBadInput, "[recipe] expected \"" + std::string(key) + "\" of at most " +
-                                             std::to_string(most) + ", got " + std::to_string(value));
-    field = static_cast<Integer>(value);
+    const Json& value = told_.at(key);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() < least || value.get<std::uint64_t>() > most)
+      return Error(ErrorKind::kCorrupt, "[recipe] expected " + std::to_string(least) + " to " + std::to_string(most) +
+                                            " under \"" + key + "\", got another value");
+    field = value.get<Integer>();
     return {};
   }
   /// A table of lists of numbers, `count` each (0: any); `take` gets each row.
@@ -53,8 +52,9 @@ class Told {
                              return std::is_integral_v<Number> ? item.is_number_integer() : item.is_number();
                            });
       if (!numbers || (count > 0 && row.size() != count))
-        return Error(ErrorKind::kBadInput,
-                     "[recipe] expected numbers for \"" + name + "\" in \"" + key + "\", got " + row.dump());
+        return Error(ErrorKind::kCorrupt, std::string("[recipe] expected ") +
+                                              (count > 0 ? std::to_string(count) + " " : std::string()) +
+                                              "numbers for each input or axis in \"" + key + "\", got another value");
       take(name, row.template get<std::vector<Number>>());
     }
     return {};
@@ -84,44 +84,67 @@ Result<void> take_samples(const Told& told, OptimizeRequest& request) {
   return {};
 }
 
+Error other_metric(const std::string& theirs) {
+  return {ErrorKind::kUsage, "[recipe] expected --metric-drop with another metric than the report's (" + theirs +
+                                 "), whose budget means nothing here, got none; try --metric-drop DROP"};
+}
+
 Result<void> take_accuracy(const Told& told, const Json& provenance, OptimizeRequest& request) {
-  if (request.metric.empty() && request.metric_command.empty()) {
-    SPEEDSTER_ASSIGN(const std::vector<std::string> program, json_strings(provenance, "metric_command", kWho));
-    if (!program.empty())
-      return Error(ErrorKind::kUsage,
-                   "[recipe] expected --metric-command, because the report was judged by a program and none is run "
-                   "that a file names, got none; try --metric-command " +
-                       shell_quoted({shell_quoted(program)}));
-    SPEEDSTER_TRY(told.text("metric", request.metric));
-  }
+  SPEEDSTER_ASSIGN(const std::vector<std::string> program, json_strings(provenance, "metric_command", kWho));
+  std::string theirs;
+  SPEEDSTER_TRY(told.text("metric", theirs));
+  const bool names_none = request.metric.empty() && request.metric_command.empty();
+  if (names_none && !program.empty())
+    return Error(
+        ErrorKind::kUsage,
+        "[recipe] expected --metric-command, because the report was judged by a program and none is run that a "
+        "file names, got none; try --metric-command " +
+            shell_quoted({shell_quoted(program)}));
+  if (names_none) request.metric = theirs;
   if (!request.metric_drop) {
+    const bool same = program.empty() ? request.metric == theirs : !request.metric_command.empty();
+    if (!same && told.has("metric_drop")) return other_metric(program.empty() ? theirs : "a program");
     SPEEDSTER_TRY(told.number("metric_drop", request.metric_drop));
     SPEEDSTER_TRY(told.number("metric_confidence", request.metric_confidence));
   }
   return told.text("output", request.output_name);
 }
 
-Result<void> take(const std::string& text, OptimizeRequest& request) {
-  SPEEDSTER_TRY(compiler::read_report_chains(text));
-  SPEEDSTER_ASSIGN(const Json report, parse_json(text, kWho));
-  const Json& provenance = report.at("provenance");
+Result<void> take(const Json& provenance, Replay& replay) {
   const Told told(provenance);
+  OptimizeRequest& request = replay.request;
+  SPEEDSTER_ASSIGN(replay.chains,
+                   compiler::candidates_from_json({{"original", provenance["original_chain"]},
+                                                   {"candidates", Json::array({provenance["winning_chain"]})}}));
   SPEEDSTER_TRY(take_samples(told, request));
   SPEEDSTER_TRY(take_accuracy(told, provenance, request));
-  SPEEDSTER_TRY(told.integer<int>("threads", 0, 4096, request.threads));
-  SPEEDSTER_TRY(told.integer<int>("concurrency", 1, 1024, request.concurrency));
-  return told.integer<std::uint64_t>("seed", 0, std::numeric_limits<std::int64_t>::max(), request.seed);
+  // Not the number that a default came to be on the machine of then.
+  SPEEDSTER_TRY(told.integer<int>("threads_given", 0, 0, 4096, request.threads));
+  SPEEDSTER_TRY(told.integer<int>("concurrency", 1, 1, 1024, request.concurrency));
+  return told.integer<std::uint64_t>("seed", 0, 0, std::numeric_limits<std::uint64_t>::max(), request.seed);
 }
 
 }  // namespace
 
-Result<OptimizeRequest> replayed(OptimizeRequest request) {
-  SPEEDSTER_ASSIGN(const std::string text, read_file(request.recipe, compiler::kMaxRecipeBytes));
-  auto taken = take(text, request);
-  if (taken.ok()) return request;
-  if (taken.error().kind() != ErrorKind::kCorrupt) return std::move(taken).error();
-  return Error(ErrorKind::kBadInput, "[recipe] expected the report of a search, got a damaged one at " +
-                                         request.recipe + ": " + taken.error().message() + "; try what --report wrote");
+Result<Replay> replayed(OptimizeRequest request) {
+  const std::string path = request.recipe;
+  SPEEDSTER_ASSIGN(const std::string text, read_file(path, std::uint64_t{16} << 20U));
+  const auto refuse = [&](const std::string& got) {
+    return Error(ErrorKind::kBadInput, "[recipe] expected the report of a search that found a winner, got " + got +
+                                           " at " + path +
+                                           "; try what --report of speedster optimize wrote, or PACKAGE/report.json");
+  };
+  const auto report = parse_json(text, kWho);
+  if (!report.ok()) return refuse("no JSON");
+  const auto provenance = json_object(*report, "provenance", kWho);
+  if (!provenance.ok() || !(*provenance)->contains("original_chain")) return refuse("another file");
+  if (!(*provenance)->contains("winning_chain")) return refuse("one that kept the original");
+  Replay replay{std::move(request), {}};
+  if (auto taken = take(**provenance, replay); !taken.ok()) {
+    if (taken.error().kind() == ErrorKind::kUsage) return std::move(taken).error();
+    return refuse("a damaged one (" + taken.error().message() + ")");
+  }
+  return replay;
 }
 
 }  // namespace speedster

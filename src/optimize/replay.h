@@ -2,11 +2,19 @@
 #pragma once
 #include <speedster/optimize.h>
 
+#include "compiler/recipe.h"
+
 namespace speedster {
 
-/// The request with what the report at `request.recipe` says where the request says nothing itself: data with its
-/// labels, sizes, metric, budget, output, threads, callers and seed. A program that measures the drop is never taken
-/// from a file: where the report has one and the request none, kind usage. Kind bad input where the file is no report.
-Result<OptimizeRequest> replayed(OptimizeRequest request);
+struct Replay {
+  OptimizeRequest request;
+  compiler::CandidatesFile chains;  ///< the report's original and, as the only candidate, its winner
+};
+
+/// The request with what the report at `request.recipe` says where the request has its defaults: data with its labels,
+/// sizes, metric with its budget, output, threads, callers and seed. A program that measures the drop is never taken
+/// from a file, and a budget never for another metric: kind usage where the request has none. Kind bad input where the
+/// file is no report, is damaged, or where nothing won.
+Result<Replay> replayed(OptimizeRequest request);
 
 }  // namespace speedster

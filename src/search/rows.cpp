@@ -78,6 +78,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"speedster", SPEEDSTER_VERSION_STRING},
                {"seed", request.seed},
                {"threads", session.threads},
+               {"threads_given", request.threads},
                {"concurrency", request.concurrency},
                {"session", request.session},
                {"metric", request.metric.empty() ? "cosine" : request.metric},

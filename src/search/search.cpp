@@ -147,15 +147,16 @@ class Search {
     compiler::Recipe original = compiler::original({});
     compiler::Recipe defaults = compiler::original_at_defaults(request.threads > 0);
     std::vector<compiler::Recipe> recipes;
-    const bool repeats = !request.recipe.empty();
-    if (const std::string& path = repeats ? request.recipe : request.candidates; !path.empty()) {
-      SPEEDSTER_TRY(refuse_beside(repeats ? "--recipe" : "--candidates", request));
-      SPEEDSTER_ASSIGN(const std::string text, read_file(path, compiler::kMaxRecipeBytes));
-      SPEEDSTER_ASSIGN(compiler::CandidatesFile file,
-                       repeats ? compiler::read_report_chains(text) : compiler::read_candidates(text));
-      recipes = std::move(file.candidates);
-      if (file.original) {
-        original = *file.original;
+    std::optional<compiler::CandidatesFile> file = session_.replayed;
+    if (!request.candidates.empty()) {
+      SPEEDSTER_ASSIGN(const std::string text, read_file(request.candidates, std::uint64_t{16} << 20U));
+      SPEEDSTER_ASSIGN(file, compiler::read_candidates(text));
+    }
+    if (file) {
+      SPEEDSTER_TRY(refuse_beside_file(request));
+      recipes = std::move(file->candidates);
+      if (file->original) {
+        original = *file->original;
         original.name = "original";
         has_defaults_ = false;
         from_file_ = true;
@@ -181,17 +182,18 @@ class Search {
   }
 
   /// What chooses or changes the planned candidates has no meaning for those of a file.
-  static Result<void> refuse_beside(const std::string& option, const OptimizeRequest& request) {
-    const std::pair<const char*, bool> others[] = {
-        {"--candidates", option != "--candidates" && !request.candidates.empty()},
-        {"--backends", !request.backends.empty()},
-        {"--precisions", !request.precisions.empty()},
-        {"--exclude-nodes", !request.exclude_nodes.empty()},
-        {"session settings", !request.session.empty()}};
+  Result<void> refuse_beside_file(const OptimizeRequest& request) const {
+    const std::pair<const char*, bool> others[] = {{"--candidates", session_.replayed && !request.candidates.empty()},
+                                                   {"--backends", !request.backends.empty()},
+                                                   {"--precisions", !request.precisions.empty()},
+                                                   {"--exclude-nodes", !request.exclude_nodes.empty()},
+                                                   {"session settings", !request.session.empty()}};
     for (const auto& [name, given] : others)
       if (given)
-        return Error(ErrorKind::kUsage, "[plan] expected " + option + " or " + name +
-                                            ", got both; try to write them into the file's options and steps");
+        return Error(ErrorKind::kUsage,
+                     std::string("[plan] expected ") + (session_.replayed ? "--recipe" : "--candidates") + " or " +
+                         name + ", got both; try " +
+                         (session_.replayed ? "one of them" : "to write them into the file's options and steps"));
     return {};
   }
 
@@ -563,9 +565,11 @@ class Search {
 
   /// New weights that the earlier winner does not serve are what a replay is there to find out.
   void note_broken_recipe() {
-    if (session_.request->recipe.empty() || !ranked_.empty() || candidates_.size() != 1) return;
+    if (!session_.replayed || !ranked_.empty() || candidates_.size() != 1) return;
     const CandidateRow& row = candidates_.front().row;
-    notes_.push_back("the recipe does not hold on this model: " + row.name + " is " + fate_name(row.fate) + ", " +
+    if (row.fate == CandidateFate::kNotTried) return;  // nobody looked
+    const char* where = row.fate == CandidateFate::kNotPossible ? " here: " : " on this model: ";
+    notes_.push_back(std::string("the recipe does not hold") + where + row.name + " is " + fate_name(row.fate) + ", " +
                      row.reason + "; try a search, without --recipe");
   }
 
@@ -579,8 +583,7 @@ class Search {
         contest.baseline_is_defaults ? "ONNX Runtime's defaults"
                                      : "all graph optimizations, " + std::to_string(session_.threads) + " threads";
     if (from_file_)
-      outcome.report.original_settings =
-          session_.request->recipe.empty() ? "as the candidates file has it" : "as the recipe has it";
+      outcome.report.original_settings = session_.replayed ? "as the recipe has it" : "as the candidates file has it";
     note_broken_recipe();
     outcome.report.corners = corner_rows_;
     if (!contest.note.empty()) notes_.push_back(contest.note);

@@ -51,6 +51,7 @@ void retire(Candidate& candidate, CandidateFate fate, std::string reason);
 /// The samples' three parts, the model's interface, the limits, the helpers. Owned by the search.
 struct Session {
   const OptimizeRequest* request = nullptr;
+  std::optional<compiler::CandidatesFile> replayed;  ///< of an earlier search: repeated in place of a plan
   std::filesystem::path model;
   std::string model_digest;
   std::vector<std::filesystem::path> model_companions;  ///< its external data

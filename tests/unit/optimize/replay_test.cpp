@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "base/files.h"
 #include "base/json.h"
 
@@ -10,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class Replay : public testing::Test {
+class Replayed : public testing::Test {
  protected:
   void SetUp() override {
     auto folder = TempDir::create("replay-");
@@ -29,15 +31,21 @@ class Replay : public testing::Test {
              {"shapes", {{"x", {1, 3}}}},
              {"ranges", {{"ids", {0, 9}}}},
              {"axes", {{"batch", {1, 4, 8}}}},
-             {"threads", 3},
+             {"threads", 64},
+             {"threads_given", 3},
              {"concurrency", 2},
              {"seed", 7}};
     request_.model = "new.onnx";
     request_.recipe = (folder_->path() / "report.json").string();
   }
   Result<OptimizeRequest> replay() {
+    SPEEDSTER_ASSIGN(Replay made, whole());
+    return std::move(made.request);
+  }
+  Result<Replay> whole() {
     const auto written = write_file(request_.recipe, to_text(Json{{"provenance", told_}}, 1));
-    return written.ok() ? replayed(request_) : written.error();
+    if (!written.ok()) return written.error();
+    return replayed(request_);
   }
 
   Json told_;
@@ -47,7 +55,7 @@ class Replay : public testing::Test {
   std::optional<TempDir> folder_;
 };
 
-TEST_F(Replay, WhatTheRequestLeavesEmptyIsTheReports) {
+TEST_F(Replayed, WhatTheRequestLeavesEmptyIsTheReports) {
   const auto request = replay();
   ASSERT_TRUE(request.ok()) << request.error().full_message();
   EXPECT_EQ(request->model, "new.onnx");
@@ -63,9 +71,18 @@ TEST_F(Replay, WhatTheRequestLeavesEmptyIsTheReports) {
   EXPECT_EQ(request->threads, 3);
   EXPECT_EQ(request->concurrency, 2);
   EXPECT_EQ(request->seed, 7U);
+  const auto chains = whole();
+  ASSERT_TRUE(chains->chains.original);
+  EXPECT_EQ(chains->chains.original->backend, "onnxruntime");
+  ASSERT_EQ(chains->chains.candidates.size(), 1U);
+  EXPECT_EQ(chains->chains.candidates.front().options.at("precision"), "bf16");
+  told_["threads_given"] = 0;
+  told_["seed"] = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(replay()->threads, 0) << "the default of then is the default of now";
+  EXPECT_EQ(replay()->seed, std::numeric_limits<std::uint64_t>::max());
 }
 
-TEST_F(Replay, WhatTheRequestSaysStays) {
+TEST_F(Replayed, WhatTheRequestSaysStays) {
   request_.data = "new.npz";
   request_.metric = "mse";
   request_.metric_drop = 0.5;
@@ -82,7 +99,20 @@ TEST_F(Replay, WhatTheRequestSaysStays) {
   EXPECT_EQ(request->shapes.at("x"), (std::vector<std::int64_t>{2, 3}));
 }
 
-TEST_F(Replay, AProgramIsNeverTakenFromAFile) {
+TEST_F(Replayed, ABudgetIsNeverTakenForAnotherMetric) {
+  request_.metric = "mse";
+  EXPECT_EQ(replay().error().kind(), ErrorKind::kUsage);
+  EXPECT_THAT(replay().error().message(), HasSubstr("top_k:5"));
+  request_.metric = "top_k:5";
+  EXPECT_EQ(replay()->metric_drop, 0.01);
+  request_.metric = "";
+  request_.metric_command = {"true"};
+  EXPECT_EQ(replay().error().kind(), ErrorKind::kUsage);
+  request_.metric_drop = 0.2;
+  EXPECT_EQ(replay()->metric_drop, 0.2);
+}
+
+TEST_F(Replayed, AProgramIsNeverTakenFromAFile) {
   told_["metric_command"] = {"python3", "my metric.py", "{original}"};
   const auto refused = replay();
   ASSERT_FALSE(refused.ok());
@@ -93,27 +123,32 @@ TEST_F(Replay, AProgramIsNeverTakenFromAFile) {
   ASSERT_TRUE(request.ok()) << request.error().full_message();
   EXPECT_EQ(request->metric_command, (std::vector<std::string>{"true"}));
   EXPECT_EQ(request->metric, "");
+  EXPECT_EQ(request->metric_drop, 0.01) << "in the figure of a program, as then";
 }
 
-TEST_F(Replay, WhatIsNoReportIsRefused) {
+TEST_F(Replayed, WhatIsNoReportIsRefused) {
   const Json good = told_;
-  for (const auto& [key, value] : std::vector<std::pair<std::string, Json>>{{"threads", -1},
-                                                                            {"threads", 1e9},
-                                                                            {"seed", "seven"},
-                                                                            {"axes", {{"batch", {1, 2}}}},
-                                                                            {"shapes", {{"x", {1, "a"}}}},
-                                                                            {"metric_command", 5},
-                                                                            {"winning_chain", {{"name", "../w"}}},
-                                                                            {"data", Json::array()}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, Json>>{{"threads_given", -1},
+                                                 {"threads_given", 5000},
+                                                 {"concurrency", 0},
+                                                 {"seed", "seven"},
+                                                 {"axes", {{"batch", {1, 2}}}},
+                                                 {"shapes", {{"x", {1, "a"}}}},
+                                                 {"metric_command", 5},
+                                                 {"winning_chain", {{"name", "../w"}, {"backend", "b"}}},
+                                                 {"winning_chain", {{"name", "original"}, {"backend", "b"}}},
+                                                 {"data", Json::array()}}) {
     told_ = good;
     told_[key] = value;
     const auto refused = replay();
     ASSERT_FALSE(refused.ok()) << key << " " << value;
     EXPECT_EQ(refused.error().kind(), ErrorKind::kBadInput) << refused.error().full_message();
+    EXPECT_THAT(refused.error().message(), testing::AllOf(HasSubstr("[recipe] expected"), HasSubstr("; try what")));
   }
   told_ = good;
   told_.erase("winning_chain");
-  EXPECT_THAT(replay().error().message(), HasSubstr("the original was kept"));
+  EXPECT_THAT(replay().error().message(), HasSubstr("kept the original"));
   ASSERT_TRUE(write_file(request_.recipe, "{}").ok());
   EXPECT_THAT(replayed(request_).error().message(), HasSubstr("another file"));
   ASSERT_TRUE(write_file(request_.recipe, "no JSON").ok());

@@ -384,12 +384,12 @@ TEST_F(Served, SlowCallsNeedFewerAndShortOnesAreStampedTogether) {
 TEST_F(Served, CallersInClosedLoopsShareTheWork) {
   job::Child child = serve();
   const int callers = 4 * std::max(1, hardware::probe().usable_cores);
-  load(child, draft({{"delay_us", "2000"}}), {{"contexts", callers}});
+  load(child, draft({{"delay_us", "500"}}), {{"contexts", callers}});
   const Json block = answer(child, {{"op", "block"}, {"indices", {0, 1}}, {"concurrency", callers}, {"seconds", 0.2}});
-  // Four busy loops of 2 ms to a core: 8 ms, where one caller would see 2.
-  EXPECT_GE(block["value"], 0.004);
-  EXPECT_LT(block["value"], 0.08);
-  EXPECT_GE(block["calls"].size(), static_cast<std::size_t>(callers) * 3);
+  // Four busy loops of 0.5 ms to a core: 2 ms, where one caller would see 0.5. Calls end by the wall clock, so that one
+  // that waits for its core may end without having had it.
+  EXPECT_GE(block["value"], 0.00075);
+  EXPECT_LT(block["value"], 0.02);
 }
 
 TEST_F(Served, ShapesThatTheSamplesMixAreBoundForTheLargest) {
