@@ -25,7 +25,7 @@ expect_text "$(cat "$WORK/output")" "FAILED"
 
 # What a search found: the ratio that the script measures with the vendor alone agrees with the printed one. The original
 # multiplies constants at each call, the candidate folds them.
-agrees() {  # BACKEND OPTIONS
+agrees() {  # BACKEND OPTIONS SLACK
   cat >"$WORK/candidates.json" <<JSON
 {"original": {"name": "original", "backend": "onnxruntime", "options": {"precision": "fp32", "optimization": "disable"}},
  "candidates": [{"name": "folded", "backend": "$1", "options": {"precision": "fp32"$2}}]}
@@ -37,15 +37,16 @@ JSON
   cp "$WORK/found.speedster/report.json" "$WORK"
   rm -rf "$WORK/found.speedster"
   run --rounds 3 --json >"$WORK/result.json"
-  python3 - "$WORK/report.json" "$WORK/result.json" <<'PY'
+  python3 - "$WORK/report.json" "$WORK/result.json" "$3" <<'PY'
 import json, sys
-report, result = (json.load(open(path)) for path in sys.argv[1:])
+report, result = (json.load(open(path)) for path in sys.argv[1:3])
 printed, measured = report["candidates"][report["winner"]]["speedup"], result["speedup"]
 assert result["check"]["ok"], result
 assert printed["low"] > 2, printed
-# A tenth aside: minutes lie between them, and three rounds say little of their own spread (benchmarks/figures/repeat.py is the figure).
-assert measured["low"] <= 1.1 * printed["high"] and printed["low"] <= 1.1 * measured["high"], (printed, measured)
+slack = float(sys.argv[3])
+assert measured["low"] <= slack * printed["high"] and printed["low"] <= slack * measured["high"], (printed, measured)
 PY
 }
-agrees onnxruntime ', "optimization": "all"'
-agrees openvino ""
+agrees onnxruntime ', "optimization": "all"' 1
+# A tenth aside: its ratio drifts within minutes, and three rounds say little of that (benchmarks/figures/repeat.py is the figure).
+agrees openvino "" 1.1

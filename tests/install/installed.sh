@@ -9,8 +9,8 @@ PREFIX=$WORK/prefix
 "$MAKE_PACKAGE" "$WORK/mlp.speedster" mlp main=reference
 
 LIBRARY=$(readlink -f "$PREFIX/lib/libspeedster_runtime.so")
-needed=$(readelf -d "$LIBRARY" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort | tr '\n' ' ')
-for name in $needed; do
+needed_by() { readelf -d "$1" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
+for name in $(needed_by "$LIBRARY"); do
   case $name in
     libc.so.6|libm.so.6|libgcc_s.so.1|libstdc++.so.6|libcrypto.so.3) ;;
     *) fail "libc, libm, libgcc_s, libstdc++ and libcrypto alone" "$name" ;;
@@ -18,11 +18,10 @@ for name in $needed; do
 done
 # No vendor is linked, and the reference needs nothing.
 while read -r file; do
-  vendors=$(readelf -d "$file" 2>/dev/null | grep NEEDED | grep -E 'onnxruntime|openvino' || true)
+  vendors=$(needed_by "$file" | grep -E 'onnxruntime|openvino' || true)
   [ -z "$vendors" ] || fail "no vendor among what $file needs" "$vendors"
 done < <(find "$PREFIX" -type f \( -name '*.so*' -o -perm -u+x \))
-needed=$(readelf -d "$PREFIX/lib/speedster/backends/libspeedster_backend_reference.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
-others=$(grep -vE '^(libc|libm|libgcc_s|libstdc\+\+)\.so\.[0-9]+$' <<<"$needed" || true)
+others=$(needed_by "$PREFIX/lib/speedster/backends/libspeedster_backend_reference.so" | grep -vE '^(libc|libm|libgcc_s|libstdc\+\+)\.so\.[0-9]+$' || true)
 [ -z "$others" ] || fail "a reference backend without dependencies" "$others"
 exported=$(nm -D --defined-only "$LIBRARY" | awk '{print $3}')
 others=$(grep -v '^speedster_' <<<"$exported" || true)

@@ -390,6 +390,7 @@ TEST_F(Served, CallersInClosedLoopsShareTheWork) {
   // that waits for its core may end without having had it.
   EXPECT_GE(block["value"], 0.00075);
   EXPECT_LT(block["value"], 0.02);
+  EXPECT_GE(block["calls"].size(), 30U);
 }
 
 TEST_F(Served, ShapesThatTheSamplesMixAreBoundForTheLargest) {
