@@ -10,6 +10,7 @@ Command run_command();
 Command bench_command();
 Command inspect_command();
 Command verify_command();
+Command merge_command();
 Command bundle_command();
 Command export_command();
 Command doctor_command();

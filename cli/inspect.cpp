@@ -11,7 +11,6 @@
 #include "onnx/model.h"
 #include "package/manifest.h"
 #include "report/format.h"
-#include "report/json_form.h"
 #include "report/text.h"
 
 namespace speedster::cli {
@@ -172,13 +171,28 @@ void say_variant(Io& io, const fs::path& folder, const package::Variant& variant
   if (!variant.techniques.empty()) line += "; " + join(variant.techniques, ", ");
   if (variant.kind == package::PayloadKind::kCode) line += "; the payload is code";
   say_lines(io, "variant", line);
+  if (const auto processor = variant.measured.find("processor");
+      processor != variant.measured.end() && processor->is_string())
+    say_lines(io, "", "measured on " + processor->get<std::string>());
   if (const std::string unmet = here(variant, machine); !unmet.empty())
     say_lines(io, "", "not on this machine: " + unmet);
   if (const Operators operators = payload_operators(folder, variant); !operators.empty()) say_operators(io, operators);
 }
 
+/// Where a package that was merged keeps the reports of those that it was made of.
+std::vector<std::string> merged_reports(const package::Manifest& manifest) {
+  std::vector<std::string> reports;
+  const auto merged = manifest.provenance.find("merged");
+  if (merged == manifest.provenance.end() || !merged->is_array()) return reports;
+  for (const Json& origin : *merged)
+    if (const auto report = origin.is_object() ? origin.find("report") : origin.end();
+        report != origin.end() && report->is_string() && manifest.files.contains(report->get<std::string>()))
+      reports.push_back(report->get<std::string>());
+  return reports;
+}
+
 Result<Report> saved_report(const fs::path& package) {
-  SPEEDSTER_ASSIGN(const fs::path file, inside(package, report::kReportFile, "inspect"));
+  SPEEDSTER_ASSIGN(const fs::path file, inside(package, package::kReportFile, "inspect"));
   SPEEDSTER_ASSIGN(const std::string text, read_file(file));
   return report_from_json(text);
 }
@@ -186,6 +200,11 @@ Result<Report> saved_report(const fs::path& package) {
 Result<ExitCode> inspect_package(const fs::path& path, const InspectArguments& a, Io& io) {
   SPEEDSTER_ASSIGN(const package::LoadedManifest loaded, package::read_manifest(path));
   if (a.report || !a.html.empty()) {
+    if (const std::vector<std::string> reports = merged_reports(loaded.manifest); !reports.empty())
+      return Error(ErrorKind::kUsage,
+                   "[inspect] expected a package of one search with --report and --html, got one that was "
+                   "merged; try its " +
+                       join(reports, ", "));
     SPEEDSTER_ASSIGN(const Report report, saved_report(path));
     if (!a.html.empty()) SPEEDSTER_TRY(write_file(a.html, report_html(report)));
     if (a.report) {
@@ -228,6 +247,12 @@ Result<ExitCode> inspect_package(const fs::path& path, const InspectArguments& a
     say_lines(io, "entry", name);
     say_signature(io, entry.signature);
     for (const package::Variant& variant : entry.variants) say_variant(io, path, variant, machine);
+  }
+  if (const std::vector<std::string> reports = merged_reports(manifest); !reports.empty()) {
+    io.say("");
+    say_lines(
+        io, "merged from",
+        std::to_string(manifest.provenance["merged"].size()) + " packages; their reports: " + join(reports, ", "));
   }
   if (const Result<Report> report = saved_report(path)) {
     io.say("");

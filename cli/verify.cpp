@@ -1,6 +1,8 @@
 // `speedster verify`: is a package whole, and does it still answer on this machine as it did when it was made?
 #include <speedster/learner.h>
 
+#include <utility>
+
 #include "cli/app.h"
 #include "cli/commands.h"
 #include "cli/load_options.h"
@@ -13,6 +15,39 @@ namespace {
 std::string number(const Json& json, const char* key, std::string (*format)(double)) {
   const auto found = json.find(key);
   return found != json.end() && found->is_number() ? format(found->get<double>()) : std::string(report::kNothing);
+}
+
+/// What another variant of the package did here, beside the one that loads.
+std::string other_line(const Json& row) {
+  std::string line = row["variant"].get<std::string>() + ": ";
+  if (!row["loads"].get<bool>()) return line + "does not load: " + row["reason"].get<std::string>();
+  if (!row["holds"].get<bool>()) return line + "does not hold: " + row["reason"].get<std::string>();
+  const Json& ratio = row["over_choice"];
+  const auto number = [&](const char* key) { return report::format_number(ratio[key].get<double>()); };
+  const auto seconds = [&](const char* key) {
+    const Json& value = row[key];
+    return value.is_number() ? report::format_seconds(value.get<double>()) : std::string(report::kNothing);
+  };
+  return line + "holds, " + number("median") + " times its time (" + number("low") + "–" + number("high") + "), " +
+         seconds("latency_seconds") + " here, " + seconds("judged_latency_seconds") + " when it was made";
+}
+
+void print_others(const Json& result, Io& io) {
+  const auto others = result.find("others");
+  if (others == result.end()) return;
+  constexpr int kLabel = 10;
+  const auto say = [&](std::string label, const std::string& text) {
+    for (const std::string& line : report::wrap(report::printable(text), std::max(30, io.out_terminal.width - kLabel)))
+      io.say(report::pad(std::exchange(label, ""), kLabel) + line);
+  };
+  for (const Json& row : *others) say(&row == &others->front() ? "others" : "", other_line(row));
+  const Json& choice = result["choice"];
+  if (choice["stands"].get<bool>())
+    say("choice", "stands: nothing else of the package that holds is faster here");
+  else
+    say("choice", "does not stand: " + choice["faster"].get<std::string>() +
+                      " is faster here; try speedster optimize on this machine and speedster merge, or --variant " +
+                      choice["faster"].get<std::string>());
 }
 
 void print(const Json& result, Io& io) {
@@ -36,6 +71,7 @@ void print(const Json& result, Io& io) {
                      number(result, "cosine", report::format_number));
   say("latency_seconds", "latency   " + number(result, "latency_seconds", seconds) + " here, " +
                              number(result, "judged_latency_seconds", seconds) + " when it was made");
+  print_others(result, io);
 }
 
 Result<ExitCode> run(const std::string& package, const LoadArguments& arguments, Io& io) {

@@ -101,9 +101,9 @@ SPEEDSTER_API speedster_error* speedster_cancel(speedster_context*);
 /// JSON: time by original node name, where the vendor can.
 SPEEDSTER_API speedster_error* speedster_profile(speedster_context*, speedster_write, void* user);
 
-/// Checks every digest of a package and runs its samples against the expected outputs; JSON report into `write`.
-/// The error is NULL if everything held, of the kind `corrupt` where a file or an output differs, and of
-/// speedster_learner_load's kinds where nothing loads.
+/// Checks every digest of a package and runs its samples against the expected outputs, then the package's other
+/// variants beside the one that loads, in this process; JSON report into `write`. The error is NULL if everything held,
+/// of the kind `corrupt` where a file or an output differs, and of speedster_learner_load's kinds where nothing loads.
 SPEEDSTER_API speedster_error* speedster_verify(const char* package, const speedster_load_options* options,
                                                 speedster_write, void* user);
 

@@ -91,8 +91,9 @@ Result<void> Learner::load_first(const LoadOptions& options) {
   const std::vector<package::Variant>& variants = entry().variants;
   std::optional<Error> last;
   std::size_t tried = 0;
-  for (variant_ = 0; variant_ < variants.size(); ++variant_) {
-    const package::Variant& variant = variants[variant_];
+  for (const std::size_t index : package::load_order(variants, machine_)) {
+    variant_ = index;
+    const package::Variant& variant = variants[index];
     if (!options.require_variant.empty() && variant.name != options.require_variant) continue;
     ++tried;
     auto loaded = load_variant(variant, options);

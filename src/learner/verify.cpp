@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/clock.h"
+#include "learner/compare.h"
 #include "learner/example_inputs.h"
 #include "package/samples.h"
 #include "package/writer.h"
@@ -12,8 +12,8 @@
 namespace speedster::learner {
 namespace {
 
-constexpr int kTimedCalls = 10;
-constexpr double kTimedSeconds = 0.2;
+/// Another variant makes a choice fall only if it is faster by more than what nobody would notice.
+constexpr double kNoticeable = 0.98;
 
 Result<TensorView> from_dl(const DLTensor& tensor) {
   const auto dtype = dtype_from_dl(tensor.dtype);
@@ -22,14 +22,39 @@ Result<TensorView> from_dl(const DLTensor& tensor) {
   return TensorView{*dtype, {tensor.shape, static_cast<std::size_t>(tensor.ndim)}, data};
 }
 
-/// Runs one sample; the worst of its outputs.
+/// A loaded variant and what its samples gave; the worst of all outputs counts.
 class SampleCheck {
  public:
-  SampleCheck(const Learner& learner, Context& context, double limit)
-      : learner_(learner), context_(context), limit_(limit) {}
+  static Result<SampleCheck> create(const std::shared_ptr<const Learner>& learner) {
+    SPEEDSTER_ASSIGN(Context context, Context::create(learner));
+    return SampleCheck(learner, std::move(context));
+  }
+
+  /// Runs all samples and compares until one does not hold; the first is bound afterwards.
+  Result<void> run_all(const package::PackagedSamples& packaged) {
+    for (std::size_t i = 0; i < packaged.samples.size(); ++i) {
+      SPEEDSTER_TRY(bind(packaged.samples[i]));
+      SPEEDSTER_TRY(run());
+      SPEEDSTER_TRY(compare(packaged.samples[i], i));
+    }
+    return packaged.samples.empty() ? Result<void>() : bind(packaged.samples.front());
+  }
+  Result<void> run() { return backend::take_error(context_.execute(), context_.who()); }
+  Call call() {
+    return [this] { return run(); };
+  }
+  void describe(Json& report) const {
+    report["limit"] = limit_;
+    report["relative_l2"] = json_from_number(worst_l2_);
+    report["cosine"] = json_from_number(worst_cosine_);
+  }
+
+ private:
+  SampleCheck(std::shared_ptr<const Learner> learner, Context context)
+      : learner_(std::move(learner)), context_(std::move(context)), limit_(difference_limit(learner_->variant())) {}
 
   Result<void> bind(const package::PackagedSamples::Sample& sample) {
-    const std::vector<TensorSpec>& inputs = learner_.signature().inputs;
+    const std::vector<TensorSpec>& inputs = learner_->signature().inputs;
     for (std::uint32_t i = 0; i < inputs.size(); ++i) {
       const auto given = sample.inputs.find(inputs[i].name);
       if (given == sample.inputs.end())
@@ -41,9 +66,8 @@ class SampleCheck {
     }
     return {};
   }
-  Result<void> run() { return backend::take_error(context_.execute(), context_.who()); }
   Result<void> compare(const package::PackagedSamples::Sample& sample, std::size_t index) {
-    const std::vector<TensorSpec>& outputs = learner_.signature().outputs;
+    const std::vector<TensorSpec>& outputs = learner_->signature().outputs;
     for (std::uint32_t i = 0; i < outputs.size(); ++i) {
       DLTensor dl{};
       SPEEDSTER_TRY(context_.output(i, &dl, nullptr));
@@ -55,32 +79,20 @@ class SampleCheck {
       };
       if (!seen.same_shape) return refuse("the shape " + to_string(got.shape));
       if (seen.new_non_finite) return refuse("NaN or infinity where the original has none");
-      worst_l2 = std::max(worst_l2, seen.relative_l2);
-      worst_cosine = std::min(worst_cosine, seen.cosine);
+      worst_l2_ = std::max(worst_l2_, seen.relative_l2);
+      worst_cosine_ = std::min(worst_cosine_, seen.cosine);
       if (!(seen.relative_l2 <= limit_))
         return refuse("a relative L2 difference of " + std::to_string(seen.relative_l2) + " (limit " +
                       std::to_string(limit_) + ")");
     }
     return {};
   }
-  double worst_l2 = 0, worst_cosine = 1;
 
- private:
-  const Learner& learner_;
-  Context& context_;
+  std::shared_ptr<const Learner> learner_;
+  Context context_;
   double limit_;
+  double worst_l2_ = 0, worst_cosine_ = 1;
 };
-
-Result<double> median_seconds(SampleCheck& check) {
-  std::vector<double> calls;
-  for (const double begin = now_seconds(); calls.size() < kTimedCalls || now_seconds() - begin < kTimedSeconds;) {
-    const double start = now_seconds();
-    SPEEDSTER_TRY(check.run());
-    calls.push_back(now_seconds() - start);
-  }
-  std::nth_element(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(calls.size() / 2), calls.end());
-  return calls[calls.size() / 2];
-}
 
 Json judged_latency(const package::Variant& variant) {
   const auto latency = variant.measured.find("latency_seconds");
@@ -89,25 +101,63 @@ Json judged_latency(const package::Variant& variant) {
   return *latency;
 }
 
-Result<void> verify_samples(const Learner& learner, const package::PackagedSamples& packaged, Context& context,
-                            Json& report) {
-  const double limit = difference_limit(learner.variant());
-  report["limit"] = limit;
-  SampleCheck check(learner, context, limit);
-  Result<void> held;
-  for (std::size_t i = 0; i < packaged.samples.size() && held; ++i) {
-    SPEEDSTER_TRY(check.bind(packaged.samples[i]));
-    SPEEDSTER_TRY(check.run());
-    held = check.compare(packaged.samples[i], i);
+/// Another variant of the package on this machine, beside the chosen one.
+Result<Json> remeasure(const std::filesystem::path& package, const LoadOptions& options, const std::string& variant,
+                       const package::PackagedSamples& packaged, SampleCheck& chosen) {
+  LoadOptions own = options;
+  own.require_variant = variant;
+  Json row = {{"variant", variant}, {"loads", false}};
+  const auto loaded = Learner::load(package, own);
+  if (!loaded) {
+    row["reason"] = loaded.error().full_message();
+    return row;
   }
+  row["loads"] = true;
+  SPEEDSTER_ASSIGN(const Json info, (*loaded)->info());
+  row["precision"] = info["precision"];
+  SPEEDSTER_ASSIGN(SampleCheck check, SampleCheck::create(*loaded));
+  const Result<void> held = check.run_all(packaged);
+  check.describe(row);
+  row["holds"] = held.ok();
+  if (!held) {
+    row["reason"] = held.error().full_message();
+    return row;
+  }
+  SPEEDSTER_ASSIGN(row["latency_seconds"], median_seconds(check.call()));
+  row["judged_latency_seconds"] = judged_latency((*loaded)->variant());
+  SPEEDSTER_ASSIGN(const PairedRatio ratio, compare(chosen.call(), check.call()));
+  row["over_choice"] = to_json(ratio);
+  return row;
+}
+
+/// Whether the variant that loads is still the one to load: a row whose whole interval lies below it says no.
+Json choice_of(const Json& rows) {
+  const Json* fastest = nullptr;
+  for (const Json& row : rows)
+    if (row.contains("over_choice") && row["over_choice"]["high"] < kNoticeable)
+      if (fastest == nullptr || row["over_choice"]["median"] < (*fastest)["over_choice"]["median"]) fastest = &row;
+  if (fastest == nullptr) return {{"stands", true}, {"faster", nullptr}};
+  return {{"stands", false}, {"faster", (*fastest)["variant"]}};
+}
+
+Result<void> verify_samples(const std::shared_ptr<const Learner>& learner, const package::PackagedSamples& packaged,
+                            const LoadOptions& options, Json& report) {
+  SPEEDSTER_ASSIGN(SampleCheck check, SampleCheck::create(learner));
+  Result<void> held = check.run_all(packaged);
   report["samples"] = packaged.samples.size();
-  report["relative_l2"] = json_from_number(check.worst_l2);
-  report["cosine"] = json_from_number(check.worst_cosine);
+  check.describe(report);
   SPEEDSTER_TRY(std::move(held));
   if (packaged.samples.empty()) return {};
-  SPEEDSTER_TRY(check.bind(packaged.samples.front()));
-  SPEEDSTER_ASSIGN(report["latency_seconds"], median_seconds(check));
-  report["judged_latency_seconds"] = judged_latency(learner.variant());
+  SPEEDSTER_ASSIGN(report["latency_seconds"], median_seconds(check.call()));
+  report["judged_latency_seconds"] = judged_latency(learner->variant());
+  if (!options.require_variant.empty()) return {};
+  Json& rows = report["others"] = Json::array();
+  for (const package::Variant& variant : learner->entry().variants) {
+    if (variant.name == learner->variant().name) continue;
+    SPEEDSTER_ASSIGN(Json row, remeasure(learner->package(), options, variant.name, packaged, check));
+    rows.push_back(std::move(row));
+  }
+  report["choice"] = choice_of(rows);
   return {};
 }
 
@@ -129,8 +179,7 @@ Result<void> verify_all(const std::filesystem::path& package, const LoadOptions&
   }
   SPEEDSTER_ASSIGN(const fs::path file, inside(package, learner->entry().samples, "verify"));
   SPEEDSTER_ASSIGN(const package::PackagedSamples packaged, package::read_samples(file, learner->signature()));
-  SPEEDSTER_ASSIGN(Context context, Context::create(learner));
-  return verify_samples(*learner, packaged, context, report);
+  return verify_samples(learner, packaged, options, report);
 }
 
 }  // namespace

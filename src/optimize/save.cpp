@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
-#include "package/payload.h"
+#include "package/payloads.h"
 #include "package/samples.h"
 #include "package/writer.h"
 #include "tensor/copy.h"
@@ -24,45 +24,6 @@ Json figure(const std::optional<Figure>& value) {
   if (value->high) json["high"] = json_from_number(*value->high);
   return json;
 }
-
-/// Adds the payloads of candidates' drafts; files of the same bytes are stored once.
-class Payloads {
- public:
-  Payloads(package::PackageWriter& writer) : writer_(writer) {}
-
-  /// The variant as the final package has it.
-  Result<package::Variant> add(const Candidate& candidate) {
-    SPEEDSTER_ASSIGN(const package::LoadedManifest draft, package::read_manifest(candidate.package));
-    package::Variant variant = candidate.variant;
-    // Payloads refer to their neighbours by name (external data), so a set of files keeps its own folder.
-    const auto beside = [&candidate](const std::string& file) {
-      return package::beside_payload(candidate.variant, file).value_or(fs::path(file).filename().string());
-    };
-    Sha256 digest;
-    for (const std::string& file : variant.files) {
-      const auto record = draft.manifest.files.find(file);
-      if (record == draft.manifest.files.end())
-        return Error(ErrorKind::kInternal, "[save] expected " + file + " in the draft of " + candidate.recipe.name);
-      digest.field(beside(file)).field(record->second.sha256);
-    }
-    const std::string folder = "payloads/" + digest.hex().substr(0, 16);
-    std::vector<std::string> files;
-    for (const std::string& file : variant.files) {
-      const std::string place = folder + "/" + beside(file);
-      if (file == candidate.variant.payload) variant.payload = place;
-      files.push_back(place);
-      if (!stored_.insert(place).second) continue;
-      SPEEDSTER_ASSIGN(const fs::path source, inside(candidate.package, file, kWho));
-      SPEEDSTER_TRY(writer_.add_file(source, place));
-    }
-    variant.files = std::move(files);
-    return variant;
-  }
-
- private:
-  package::PackageWriter& writer_;
-  std::set<std::string> stored_;
-};
 
 /// `sample_l2`: the largest relative L2 of a sample, for what `verify` accepts.
 Json measured(const search::Session& session, const CandidateRow& row, double sample_l2) {
@@ -105,14 +66,15 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
   SPEEDSTER_ASSIGN(package::PackageWriter writer,
                    package::PackageWriter::create(session.request->output, expected_bytes));
   SPEEDSTER_TRY(session.supervisor->remove_at_end(writer.staging()));  // it has another name once it is complete
-  Payloads payloads(writer);
+  package::Payloads payloads(writer);
 
   package::Manifest manifest;
   manifest.speedster = SPEEDSTER_VERSION_STRING;
   package::EntryPoint entry;
   entry.signature = session.signature;
   auto add = [&](const Candidate& candidate, const CandidateRow& row) -> Result<void> {
-    SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate));
+    SPEEDSTER_ASSIGN(const package::LoadedManifest draft, package::read_manifest(candidate.package));
+    SPEEDSTER_ASSIGN(package::Variant variant, payloads.add(candidate.package, draft.manifest, candidate.variant));
     variant.precision = row.ran_precision;
     variant.needs.memory_bytes = row.peak_memory_bytes;
     if (&candidate != &outcome.original)  // the last resort everywhere
@@ -131,7 +93,7 @@ Result<void> save(search::Session& session, search::Outcome& outcome) {
   SPEEDSTER_ASSIGN(manifest.provenance, parse_json(outcome.report.provenance_json, kWho));
   manifest.provenance["created"] = utc_now();
   outcome.report.package = session.request->output;
-  SPEEDSTER_TRY(writer.add_text(report_json(outcome.report), "report.json"));
+  SPEEDSTER_TRY(writer.add_text(report_json(outcome.report), package::kReportFile));
   SPEEDSTER_TRY(writer.add_text(report_html(outcome.report), "report.html"));
   SPEEDSTER_ASSIGN(outcome.report.manifest_sha256, writer.commit(std::move(manifest)));
   return {};

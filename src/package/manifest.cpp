@@ -1,6 +1,7 @@
 #include "package/manifest.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/digest.h"
 #include "base/files.h"
@@ -56,6 +57,22 @@ std::optional<std::string> unmet_need(const Needs& needs, const hardware::Machin
     return "needs " + std::to_string(needs.memory_bytes >> 20U) + " MiB of memory, this machine has " +
            std::to_string(machine.memory_bytes >> 20U) + " MiB";
   return std::nullopt;
+}
+
+std::vector<std::size_t> load_order(const std::vector<Variant>& variants, const hardware::Machine& machine) {
+  const std::string fingerprint = hardware::fingerprint(machine);
+  const auto distance = [&](std::size_t index) {
+    const auto is = [&](const char* key, const std::string& here) {
+      const auto found = variants[index].measured.find(key);
+      return found != variants[index].measured.end() && found->is_string() && *found == here;
+    };
+    if (is("fingerprint", fingerprint)) return 0;
+    return is("processor", machine.model) && is("codename", machine.codename) ? 1 : 2;
+  };
+  std::vector<std::size_t> order(variants.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, distance);
+  return order;
 }
 
 bool is_package(const fs::path& folder) {

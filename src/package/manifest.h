@@ -21,6 +21,7 @@ namespace speedster::package {
 inline constexpr int kManifestVersion = 1;
 inline constexpr const char* kManifestFile = "manifest.json";
 inline constexpr const char* kManifestFormat = "speedster-package";  ///< under "format"
+inline constexpr const char* kReportFile = "report.json";            ///< what the search that made it found
 
 enum class PayloadKind { kData, kCode };  ///< code loads only if this machine made it or the caller allows it
 
@@ -87,6 +88,10 @@ Result<LoadedManifest> read_manifest(const std::filesystem::path& package);
 std::optional<std::string> unmet_need(const Needs& needs, const hardware::Machine& machine);
 /// Why this version of the vendor's library does not meet `needs`; empty if it does or is not known.
 std::string unmet_version(const Needs& needs, std::string_view version);
+/// In which order variants are tried on a machine: those that were measured on this very machine, then those measured
+/// on this model of processor, then the rest, each group in the package's own order. Only a package that was merged
+/// holds variants of several machines.
+std::vector<std::size_t> load_order(const std::vector<Variant>& variants, const hardware::Machine& machine);
 /// -1, 0, 1 over dotted versions ("1.31.1" < "1.32"); text after the numbers is ignored.
 int compare_versions(std::string_view a, std::string_view b);
 

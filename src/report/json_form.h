@@ -5,6 +5,5 @@ namespace speedster::report {
 
 /// Raised when a key changes its meaning or goes away; new keys do not raise it.
 inline constexpr int kReportVersion = 1;
-inline constexpr const char* kReportFile = "report.json";  ///< its place in a package
 
 }  // namespace speedster::report

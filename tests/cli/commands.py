@@ -158,7 +158,10 @@ def run(speedster: Command) -> None:
 
 def verify_and_bench(speedster: Command) -> None:
     check(speedster.json("verify", "out.speedster")["ok"] is True, "a package that holds", "another")
-    check("ok" in speedster("verify", "out.speedster"), "ok", "none")
+    page = speedster("verify", "out.speedster")
+    check("ok " in page and "choice    stands" in page and "others    original: holds" in page, "the other variant and the choice", page)
+    told = speedster.json("verify", "out.speedster")
+    check([row["variant"] for row in told["others"]] == ["original"] and told["choice"]["stands"] is True, "the original beside it", told)
     wrong = speedster.json("verify", "out.speedster", "--option", "error=1", expect=4)
     check(wrong["ok"] is False and wrong["exit_code"] == 4 and wrong["error"]["message"].startswith("[")
           and "relative_l2" in wrong, "what was found and the error as everywhere", wrong)
@@ -167,6 +170,29 @@ def verify_and_bench(speedster: Command) -> None:
     check(0 < speedup["low"] <= speedup["median"] <= speedup["high"], "an interval around the ratio", speedup)
     check(0.5 < speedup["median"] < 2, "a package as fast as itself", speedup)
     speedster("bench", "out.speedster", expect=2)
+
+
+def merge(speedster: Command) -> None:
+    """Another search on the same model and samples stands in for one on another machine."""
+    for word in ("model.onnx", "samples.safetensors"):
+        check((speedster.folder / word).exists(), word, "no such file")
+    speedster("optimize", "model.onnx", "--data", "samples.safetensors", "--candidates", "candidates.json", "--threads", "1",
+              "-o", "second.speedster")
+    merged = speedster.json("merge", "out.speedster", "second.speedster", "-o", "merged.speedster")
+    check(merged["ok"] and [part["package"] for part in merged["parts"]] == ["out.speedster", "second.speedster"]
+          and len({name for part in merged["parts"] for name in part["variants"]}) == 4, "both with all their variants", merged)
+    told = speedster.json("inspect", "merged.speedster")
+    check(len(told["entries"]["main"]["variants"]) == 4 and len(told["provenance"]["merged"]) == 2, "four variants of two searches", told)
+    page = speedster("inspect", "merged.speedster")
+    check("merged from" in page and "reports/2.json" in page and "measured on" in page, "its origins", page)
+    speedster("inspect", "--report", "merged.speedster", expect=2)
+    again = speedster.json("verify", "merged.speedster")
+    check(again["ok"] and len(again["others"]) == 3 and all(row["holds"] for row in again["others"]), "all of them hold", again)
+    check("wrote" in speedster("run", "merged.speedster", "--data", "samples.safetensors", "-o", "merged_out.npz"), "outputs", "none")
+    for words, expect in ((["merge", "out.speedster", "-o", "x"], 2), (["merge", "out.speedster", "second.speedster"], 2),
+                          (["merge", "out.speedster", "out.speedster", "-o", "x"], 2), (["merge", "out.speedster", "nothing", "-o", "x"], 4),
+                          (["merge", "out.speedster", "second.speedster", "-o", "model.onnx"], 2)):
+        speedster(*words, expect=expect)
 
 
 def bench_sides(speedster: Command) -> None:
@@ -251,7 +277,7 @@ def others(speedster: Command) -> None:
             check(row["remedy"] == ("" if usable else f"speedster toolchain install {row['name']}" + " --force" * bool(row["problem"])),
                   "the command that mends it", row)
     check(not any(row["installed"] for row in rows) and rows, "toolchains that are not installed", rows)
-    for words in (["cache", "prune"], ["toolchain", "install"], *([name] for name in ("optimize", "run", "bench", "inspect", "verify", "bundle", "export", "doctor"))):
+    for words in (["cache", "prune"], ["toolchain", "install"], *([name] for name in ("optimize", "run", "bench", "inspect", "verify", "merge", "bundle", "export", "doctor"))):
         help_text = speedster(*words, "--help")
         ungrouped = help_text.partition("\nOPTIONS:")[2] or help_text.partition("\nOptions:")[2]
         check(not ungrouped, f"options of {' '.join(words)} in named groups", help_text)
@@ -294,7 +320,7 @@ def main() -> None:
         folder = pathlib.Path(name)
         subprocess.run([make_inputs, "mlp", "64", name], check=True)
         speedster = Command(bin_dir, folder)
-        for part in (optimize, inspect, inspect_ir, run, verify_and_bench, bench_sides, bench_threads, interrupts, others):
+        for part in (optimize, inspect, inspect_ir, run, verify_and_bench, merge, bench_sides, bench_threads, interrupts, others):
             part(speedster)
     print("passed")
 
