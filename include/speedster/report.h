@@ -71,6 +71,34 @@ struct CornerRow {
   std::string error;
 };
 
+/// A layer of a precision map.
+struct PrecisionLayer {
+  std::string name;            ///< the node's name or label
+  std::size_t group = 0;       ///< like layers have the same
+  double loses = 0;            ///< relative L2 of the outputs with this layer alone in int8, infinity for NaN
+  bool measured_alone = true;  ///< else it is an equal share of what its group did
+  double seconds = 0;          ///< of its execution in fp32, from the runtime's profile; 0 = not known
+  bool given_back = false;     ///< it runs in higher precision
+};
+
+/// A set of layers that went back to higher precision, and what the whole model then lost on the search samples.
+struct PrecisionTrial {
+  std::size_t given_back = 0;
+  double drop = 0;
+  bool holds = false;
+};
+
+/// How a quantized candidate that broke the budget was mixed with higher precision, layer by layer.
+struct PrecisionMap {
+  std::string candidate;  ///< the mixed candidate; empty where no trial held
+  std::string base;       ///< the candidate with every layer in int8
+  std::string rest;       ///< what layers that are given back run in: "fp32" "bf16" "fp16"
+  double base_drop = 0;   ///< its drop on the search samples
+  std::optional<double> drop;
+  std::vector<PrecisionLayer> layers;  ///< in the order of the graph
+  std::vector<PrecisionTrial> trials;  ///< in the order in which they were made
+};
+
 struct StageTime {
   std::string stage;
   double seconds = 0;
@@ -90,6 +118,7 @@ struct Report {
   bool undecided = false, machine_busy = false;
   double noise_floor = 0;
   int rounds = 0, dropped_rounds = 0;
+  std::vector<PrecisionMap> precision_maps;
   std::vector<CornerRow> corners;
   std::vector<StageTime> stages;
   std::string accept_command;  ///< accepts the fastest reduced candidate, empty if none

@@ -6,6 +6,7 @@
 
 #include "compressor/placement.h"
 #include "compressor/quantize.h"
+#include "compressor/switches.h"
 #include "compressor/weights.h"
 #include "onnx/dtypes.h"
 #include "onnx/version.h"
@@ -49,6 +50,38 @@ class StaticQuantizer {
  public:
   StaticQuantizer(OnnxModel& model, const Target& target, const Ranges& ranges, const StaticOptions& options)
       : target_(target), ranges_(ranges), graph_(model), placement_(place_quantizers(graph_, target, options)) {}
+
+  /// Every value is read through the switch of its node: see with_switches().
+  void add_switches() {
+    std::map<std::string, std::string> made_by;  // switch of who makes a tensor
+    auto* input = graph_.proto().add_input();
+    input->set_name(kSwitchInput);
+    auto* type = input->mutable_type()->mutable_tensor_type();
+    type->set_elem_type(onnx_model::dtype_to_onnx(DType::kBool));
+    type->mutable_shape()->add_dim()->set_dim_value(static_cast<std::int64_t>(placement_.nodes.size()));
+    for (std::size_t i = 0; i < placement_.nodes.size(); ++i) {
+      const std::vector<std::int64_t> index{static_cast<std::int64_t>(i)};
+      const std::string gate = graph_.unique("speedster_switch");
+      graph_.add_node(
+          "Gather",
+          {kSwitchInput, graph_.add_constant(gate + "_index", Tensor::from<std::int64_t>(DType::kInt64, {}, index))},
+          {gate}, gate);
+      switches_[placement_.nodes[i].node] = gate;
+      made_by[placement_.nodes[i].output] = gate;
+    }
+    // An addition rides along only while its first operand is made in int8.
+    for (NodeProto* node : graph_.ordered_nodes()) {
+      if (!placement_.joined.contains(node)) continue;
+      const auto maker = made_by.find(node->input(0));
+      if (maker == made_by.end()) continue;
+      const std::string gate = maker->second;
+      made_by[node->output(0)] = gate;
+      for (const NodeProto* next : graph_.consumers(node->output(0)))
+        if (graph_.has_one_use(node->output(0))) made_by[next->output(0)] = gate;  // its activation
+    }
+    for (const auto& [tensor, gate] : made_by)
+      if (placement_.everywhere.contains(tensor)) output_switches_[tensor] = gate;
+  }
 
   Result<QuantizationSummary> run() {
     SPEEDSTER_TRY(make_grids());
@@ -127,19 +160,39 @@ class StaticQuantizer {
       result = graph_.unique(tensor + "_dequantized");
     }
     const std::string quantized = graph_.unique(tensor + "_quantized");
+    const auto output_switch = output_switches_.find(tensor);
+    const bool switched_output = result == tensor && output_switch != output_switches_.end();
+    const std::string pair = switched_output ? graph_.unique(tensor + "_dequantized") : result;
     graph_.add_node("QuantizeLinear", {source, grid.scale_name, grid.zero_point_name}, {quantized},
                     tensor + "_QuantizeLinear");
-    graph_.add_node("DequantizeLinear", {quantized, grid.scale_name, grid.zero_point_name}, {result},
+    graph_.add_node("DequantizeLinear", {quantized, grid.scale_name, grid.zero_point_name}, {pair},
                     tensor + "_DequantizeLinear");
+    if (switched_output) graph_.add_node("Where", {output_switch->second, pair, source}, {tensor}, pair + "_switched");
     if (result == tensor) return;
     for (NodeProto* reader : readers) {
       const bool reads = everywhere || placement_.joined.contains(reader) ||
                          std::any_of(placement_.nodes.begin(), placement_.nodes.end(),
                                      [&](const QuantizedNode& q) { return q.node == reader; });
       if (!reads) continue;
+      const std::string seen = seen_by(*reader, result, tensor);
       for (int i = 0; i < reader->input_size(); ++i)
-        if (reader->input(i) == tensor) graph_.set_input(*reader, i, result);
+        if (reader->input(i) == tensor) graph_.set_input(*reader, i, seen);
     }
+  }
+
+  /// `exact` where no switch of the reader or of who made the value is on; without switches the quantized one.
+  std::string seen_by(const NodeProto& reader, const std::string& quantized, const std::string& exact) {
+    if (switches_.empty()) return quantized;
+    std::string seen = exact;
+    if (const auto made = output_switches_.find(exact); made != output_switches_.end())
+      seen = switched(made->second, quantized, seen);
+    if (const auto own = switches_.find(&reader); own != switches_.end()) seen = switched(own->second, quantized, seen);
+    return seen;
+  }
+  std::string switched(const std::string& gate, const std::string& quantized, const std::string& exact) {
+    const std::string result = graph_.unique(quantized + "_switched");
+    graph_.add_node("Where", {gate, quantized, exact}, {result}, result);
+    return result;
   }
 
   Result<void> quantize_weights(const QuantizedNode& quantized) {
@@ -153,7 +206,8 @@ class StaticQuantizer {
     }
     SPEEDSTER_ASSIGN(const Stored stored,
                      stored_weight(node, quantized.axis, biased ? &bias : nullptr, activation_scale));
-    graph_.set_input(node, 1, dequantized(stored.values, stored.scale, quantized.axis, node.input(1)));
+    const std::string weight = dequantized(stored.values, stored.scale, quantized.axis, node.input(1));
+    graph_.set_input(node, 1, seen_by(node, weight, node.input(1)));
     if (!biased) return {};
 
     const auto values = bias.as<float>();
@@ -170,7 +224,7 @@ class StaticQuantizer {
     const std::string data = graph_.add_constant(base + "_quantized", integers);
     const Shape shape = scales.size() == 1 ? Shape{} : Shape{static_cast<std::int64_t>(scales.size())};
     const std::string scale = graph_.add_constant(base + "_scale", Tensor::from<float>(DType::kFloat32, shape, scales));
-    graph_.set_input(node, 2, dequantized(data, scale, scales.size() == 1 ? -1 : 0, base));
+    graph_.set_input(node, 2, seen_by(node, dequantized(data, scale, scales.size() == 1 ? -1 : 0, base), base));
     return {};
   }
 
@@ -235,6 +289,8 @@ class StaticQuantizer {
   Placement placement_;
   std::map<std::string, Grid> grids_;
   std::map<std::pair<std::string, std::int64_t>, Stored> stored_;
+  std::map<const NodeProto*, std::string> switches_;    // by node; empty without switches
+  std::map<std::string, std::string> output_switches_;  // of who makes a tensor that everyone reads quantized
 };
 
 }  // namespace
@@ -292,11 +348,29 @@ Result<OnnxModel> with_outputs(const OnnxModel& model, const std::vector<std::st
   return copy;
 }
 
-Result<QuantizationSummary> quantize_static(OnnxModel& model, const Target& target, const Ranges& ranges,
-                                            const StaticOptions& options) {
+namespace {
+
+Result<void> prepare_for_pairs(OnnxModel& model) {
   SPEEDSTER_TRY(refuse_quantized(model));
   if (auto raised = onnx_model::raise_opset(model, kPerChannelOpset); !raised)
     return std::move(raised).error().wrap("[quantize] per-channel quantization needs opset 13");
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> with_switches(OnnxModel& model, const Target& target, const Ranges& ranges,
+                                               const StaticOptions& options) {
+  SPEEDSTER_TRY(prepare_for_pairs(model));
+  StaticQuantizer quantizer(model, target, ranges, options);
+  quantizer.add_switches();
+  SPEEDSTER_ASSIGN(QuantizationSummary summary, quantizer.run());
+  return std::move(summary.nodes);
+}
+
+Result<QuantizationSummary> quantize_static(OnnxModel& model, const Target& target, const Ranges& ranges,
+                                            const StaticOptions& options) {
+  SPEEDSTER_TRY(prepare_for_pairs(model));
   return StaticQuantizer(model, target, ranges, options).run();
 }
 

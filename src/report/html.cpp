@@ -165,6 +165,7 @@ std::string report_html(const Report& report) {
   html += accept_section(report);
   html += plots(report);
   html += report::candidates_section(report);
+  html += report::precision_section(report);
   html += report::corners_section(report);
   html += report::stages_section(report);
   html += report::machine_section(report);

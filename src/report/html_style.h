@@ -76,6 +76,7 @@ svg .qualified *{fill:var(--qualified);stroke:var(--qualified)}
 svg .excluded *{fill:var(--excluded);stroke:var(--excluded)}
 svg .marker .ring,svg .hollow *{fill:var(--card)}
 svg .interval path{fill:none;stroke-width:2}
+svg .layer{fill:var(--qualified)}svg .layer.back{fill:var(--winner)}
 footer{color:var(--muted);font-size:13px}
 @media(max-width:720px){
 main{padding:20px 12px 40px}section{padding:16px 14px}h1{font-size:22px}

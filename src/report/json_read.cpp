@@ -71,6 +71,7 @@ class Fields {
   void embedded(const char* key, std::string& out) {
     if (const Json* found = member(key); found != nullptr && found->is_object()) out = to_text(*found);
   }
+  bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
   template <typename Read>
   void object(const char* key, Read read) {
     if (error_) return;
@@ -166,6 +167,31 @@ void read_corner(Fields fields, CornerRow& corner) {
   fields.text("error", corner.error);
 }
 
+void read_layer(Fields fields, PrecisionLayer& layer) {
+  fields.text("name", layer.name);
+  fields.count("group", layer.group);
+  fields.number("loses", layer.loses);
+  fields.flag("measured_alone", layer.measured_alone);
+  fields.number("seconds", layer.seconds);
+  fields.flag("given_back", layer.given_back);
+}
+
+void read_trial(Fields fields, PrecisionTrial& trial) {
+  fields.count("given_back", trial.given_back);
+  fields.number("drop", trial.drop);
+  fields.flag("holds", trial.holds);
+}
+
+void read_map(Fields fields, PrecisionMap& map) {
+  fields.text("candidate", map.candidate);
+  fields.text("base", map.base);
+  fields.text("rest", map.rest);
+  fields.number("base_drop", map.base_drop);
+  fields.number("drop", map.drop);
+  fields.rows("layers", map.layers, read_layer);
+  fields.rows("trials", map.trials, read_trial);
+}
+
 void read_stage(Fields fields, StageTime& stage) {
   fields.text("stage", stage.stage);
   fields.number("seconds", stage.seconds);
@@ -210,6 +236,8 @@ void read_report(Fields fields, Report& report) {
     measurement.number("noise_floor", report.noise_floor);
     measurement.flag("machine_busy", report.machine_busy);
   });
+  if (fields.has("precision_maps"))  // reports of earlier releases have none
+    fields.rows("precision_maps", report.precision_maps, read_map);
   fields.rows("corners", report.corners, read_corner);
   fields.rows("stages", report.stages, read_stage);
   fields.texts("notes", report.notes);

@@ -65,6 +65,25 @@ Json row_json(const CandidateRow& row) {
           {"on_front", row.on_front}};
 }
 
+Json map_json(const PrecisionMap& map) {
+  Json json = {{"candidate", map.candidate}, {"base", map.base},
+               {"rest", map.rest},           {"base_drop", json_from_number(map.base_drop)},
+               {"drop", number(map.drop)},   {"layers", Json::array()},
+               {"trials", Json::array()}};
+  for (const PrecisionLayer& layer : map.layers)
+    json["layers"].push_back({{"name", layer.name},
+                              {"group", layer.group},
+                              {"precision", layer.given_back ? map.rest : "int8"},
+                              {"loses", json_from_number(layer.loses)},
+                              {"measured_alone", layer.measured_alone},
+                              {"seconds", json_from_number(layer.seconds)},
+                              {"given_back", layer.given_back}});
+  for (const PrecisionTrial& trial : map.trials)
+    json["trials"].push_back(
+        {{"given_back", trial.given_back}, {"drop", json_from_number(trial.drop)}, {"holds", trial.holds}});
+  return json;
+}
+
 }  // namespace
 
 const char* fate_name(CandidateFate fate) { return report::fate_row(fate).name; }
@@ -92,6 +111,7 @@ std::string report_json(const Report& report) {
                  {"dropped_rounds", report.dropped_rounds},
                  {"noise_floor", json_from_number(report.noise_floor)},
                  {"machine_busy", report.machine_busy}}},
+               {"precision_maps", Json::array()},
                {"corners", Json::array()},
                {"stages", Json::array()},
                {"notes", report.notes},
@@ -101,6 +121,7 @@ std::string report_json(const Report& report) {
                {"machine", embedded(report.machine_json)},
                {"provenance", embedded(report.provenance_json)}};
   for (const CandidateRow& row : report.candidates) json["candidates"].push_back(row_json(row));
+  for (const PrecisionMap& map : report.precision_maps) json["precision_maps"].push_back(map_json(map));
   for (const CornerRow& corner : report.corners)
     json["corners"].push_back({{"name", corner.name},
                                {"original_seconds", number(corner.original_seconds)},

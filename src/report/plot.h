@@ -23,4 +23,8 @@ std::string scatter_plot(const Report& report, const PlotSize& size);
 /// Confirmed speed-ups with their 95 % intervals, the fastest first. Empty if nothing was confirmed.
 std::string forest_plot(const Report& report, const PlotSize& size);
 
+/// A bar for each layer in the order of the graph: as wide as its share of the time, as high as (the logarithm of) what
+/// it loses alone. Empty without layers.
+std::string layer_plot(const PrecisionMap& map, const PlotSize& size);
+
 }  // namespace speedster::report

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "base/digest.h"
 #include "compressor/calibrate.h"
@@ -13,12 +14,29 @@ namespace {
 
 // Candidates that are being checked go first: under a time budget they are what a result is made of.
 constexpr int kNice = 10;
+// Samples for what single nodes lose, and the part of a stage's time for it under a time budget.
+constexpr std::size_t kLookedAt = 8;
+constexpr double kLookShare = 0.3;
 
 /// The parts of the pipeline that turn one file into the next.
 class Preparation {
  public:
   Preparation(Session& session, Candidate& candidate)
       : session_(session), candidate_(candidate), current_(session.model) {}
+
+  /// Up to the step that quantizes, and then what that step would do node by node.
+  Result<compressor::Sensitivities> sensitivities() {
+    for (const compiler::StepSpec& step : candidate_.recipe.steps) {
+      if (step.step != "quantize-static") {
+        SPEEDSTER_TRY(apply(step));
+        continue;
+      }
+      SPEEDSTER_TRY(apply({"simplify", "", Json::object()}));
+      SPEEDSTER_TRY(calibrate(step));
+      return look(step);
+    }
+    return Error(ErrorKind::kInternal, "[sensitivity] expected a candidate with static quantization");
+  }
 
   Result<void> run() {
     for (const compiler::StepSpec& step : candidate_.recipe.steps) {
@@ -110,6 +128,22 @@ class Preparation {
     return {};
   }
 
+  Result<compressor::Sensitivities> look(const compiler::StepSpec& step) {
+    job::JobRequest job = request("sensitivity", "compress");
+    job.options = step.options;
+    if (!session_.request->output_name.empty()) job.options["output"] = session_.request->output_name;
+    job.inputs["ranges"] = ranges_;
+    add_samples(job);
+    job.options["indices"] = samples::spread_over(session_.split.calibration, kLookedAt);
+    // A part of the time that is left; rounded, so that a second search finds the same job.
+    if (session_.deadline.limited())
+      job.options["most_seconds"] = std::max(1.0, std::floor(kLookShare * session_.deadline.left()));
+    SPEEDSTER_ASSIGN(const job::JobResult result, execute(job));
+    SPEEDSTER_ASSIGN(const std::string text, read_file(result.directory / "out" / "sensitivities.json"));
+    SPEEDSTER_ASSIGN(const Json json, parse_json(text, "sensitivity"));
+    return compressor::sensitivities_from_json(json);
+  }
+
   Result<void> apply(const compiler::StepSpec& step) {
     job::JobRequest job = request(step.step, "compress");
     job.options = step.options;
@@ -194,6 +228,11 @@ Result<void> prepare(Session& session, Candidate& candidate) {
   else
     retire(candidate, CandidateFate::kFailed, error.full_message());
   return {};
+}
+
+Result<compressor::Sensitivities> sensitivities_of(Session& session, const Candidate& candidate) {
+  Candidate copy = candidate;
+  return Preparation(session, copy).sensitivities();
 }
 
 }  // namespace speedster::search

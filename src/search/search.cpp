@@ -9,6 +9,7 @@
 #include "search/availability.h"
 #include "search/contest.h"
 #include "search/jury.h"
+#include "search/mix.h"
 #include "search/rows.h"
 #include "search/workshop.h"
 #include "tensor/copy.h"
@@ -18,12 +19,13 @@ namespace speedster::search {
 namespace {
 
 // Shares of a time budget at which the stages end; what is left confirms and saves.
-constexpr double kMakeShare = 0.45, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90, kTailShare = 0.94;
+constexpr double kMakeShare = 0.45, kMixShare = 0.52, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90,
+                 kTailShare = 0.94;
 // What a look at the original's other settings may take, before any candidate is made.
 constexpr double kDefaultsShare = 0.15;
 // Where the leader broke the budget while it was judged.
 constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
-constexpr const char* kCorners = "corners";  // the stage that --exclude may name
+constexpr const char *kCorners = "corners", *kMix = "mix";  // stages that --exclude may name
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 
@@ -51,6 +53,7 @@ class Search {
     if (!answers) return {};
     SPEEDSTER_TRY(make_and_check());
     sort_contenders();
+    SPEEDSTER_TRY(mix_precisions());
     hold_back_corners();
     for (bool again = false;; again = true) {
       SPEEDSTER_TRY(race_and_judge(contest, again));
@@ -163,6 +166,7 @@ class Search {
       }
     } else {
       SPEEDSTER_ASSIGN(recipes, planned(original));
+      planned_ = true;
     }
     original_ = candidate_of(std::move(original));
     defaults_ = candidate_of(std::move(defaults));
@@ -201,7 +205,7 @@ class Search {
   void note_unused_patterns(const std::vector<compiler::Recipe>& recipes) {
     for (const std::string& pattern : session_.request->exclude) {
       const bool used =
-          compiler::matches_any({pattern}, kCorners) ||
+          compiler::matches_any({pattern}, kCorners) || compiler::matches_any({pattern}, kMix) ||
           std::ranges::any_of(recipes, [&](const auto& one) { return compiler::matches_any({pattern}, one.name); });
       if (!used) notes_.push_back("--exclude " + pattern + " matches no candidate and no stage");
     }
@@ -378,6 +382,25 @@ class Search {
       if (standing == Standing::kContender) contenders_.push_back(i);
       if (standing == Standing::kOnlyPriced) excluded_.push_back(i);
     }
+  }
+
+  /// Planned candidates only: those of a file are what the user wrote, and of a recipe what was found before.
+  Result<void> mix_precisions() {
+    if (!planned_ || session_.budget.full_precision_only() || session_.store.random() || session_.stage_excluded(kMix))
+      return {};
+    session_.enter(kMix, kMixShare);
+    session_.side_by_side = 1;
+    const auto make = [this](compiler::Recipe recipe) { return candidate_of(std::move(recipe)); };
+    auto mixed = mix(session_, *jury_, candidates_, make);
+    if (!mixed.ok()) return or_originals(std::move(mixed).error());
+    for (Candidate& candidate : mixed->candidates) {
+      contenders_.push_back(candidates_.size());
+      candidates_.push_back(std::move(candidate));
+    }
+    session_.progress.candidates_total = session_.progress.candidates_done = static_cast<int>(candidates_.size());
+    precision_maps_ = std::move(mixed->maps);
+    notes_.insert(notes_.end(), mixed->notes.begin(), mixed->notes.end());
+    return {};
   }
 
   /// The corners are run after everything else, in time that no stage before may use.
@@ -586,6 +609,7 @@ class Search {
       outcome.report.original_settings = session_.replayed ? "as the recipe has it" : "as the candidates file has it";
     note_broken_recipe();
     outcome.report.corners = corner_rows_;
+    outcome.report.precision_maps = std::move(precision_maps_);
     if (!contest.note.empty()) notes_.push_back(contest.note);
     outcome.report.notes.insert(outcome.report.notes.end(), notes_.begin(), notes_.end());
     outcome.candidates = std::move(candidates_);
@@ -600,11 +624,12 @@ class Search {
   std::vector<Candidate> candidates_;
   Candidate original_, defaults_;
   std::map<std::string, compiler::Availability> backends_;
-  bool has_defaults_ = true, from_file_ = false;
+  bool has_defaults_ = true, from_file_ = false, planned_ = false;
   std::optional<OriginalOutputs> original_outputs_;
   std::optional<Jury> jury_;
   std::vector<ExpectedSample> expected_;
   std::vector<std::size_t> contenders_, excluded_, ranked_;
+  std::vector<PrecisionMap> precision_maps_;
   std::vector<CornerRow> corner_rows_;
   std::vector<std::string> notes_;
 };

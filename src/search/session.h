@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "compiler/recipe.h"
+#include "compressor/sensitivity.h"
 #include "hardware/cpu.h"
 #include "job/job.h"
 #include "job/supervisor.h"
@@ -119,6 +120,8 @@ std::vector<std::string> needed_isa(const compiler::Recipe& recipe, const hardwa
 /// Makes the artifact of a candidate: its steps, then the backend's compilation into a draft package. A failure of a
 /// step is the candidate's fate, not an error; errors are those that end the search (no space, cancelled).
 Result<void> prepare(Session& session, Candidate& candidate);
+/// What each node that a candidate's static quantization takes does to the outputs. Errors: the job's.
+Result<compressor::Sensitivities> sensitivities_of(Session& session, const Candidate& candidate);
 
 /// The original's outputs on any sample: kept in a file up to a bound, else computed again in its child.
 class OriginalOutputs {

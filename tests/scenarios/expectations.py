@@ -112,6 +112,13 @@ class Expectations:
         elif what == "no-note":
             if any(text in note for note in self.report["notes"]):
                 raise Failure(f"got notes {self.report['notes']}")
+        elif what == "given-back":
+            maps = [one for one in self.report["precision_maps"] if one["candidate"]]
+            back = [[layer["name"] for layer in one["layers"] if layer["given_back"]] for one in maps]
+            if bool(maps) != bool(arguments) or any(names != arguments for names in back):
+                raise Failure(f"got {back}: {[one['trials'] for one in self.report['precision_maps']]}, {self.report['notes']}")
+            if any(self.row(one["candidate"])["fate"] != "winner" for one in maps[:1]):
+                raise Failure(f"did not win: {self.row(maps[0]['candidate'])}")
         elif what == "vendor-repro":
             self.run_vendor_repro(text)
         elif what == "repro":

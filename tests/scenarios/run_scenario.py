@@ -36,6 +36,8 @@ What is expected of the last run:
   tail NAME                         its 99th percentile was measured
   drop NAME LOW HIGH                what a candidate loses lies between
   report KEY.KEY… VALUE             a value of the report; of a list, KEY is the name of an element
+  given-back LAYER…                 these layers and no others went back from int8 in every precision map, and the first mixed
+                                    candidate won; without one: nothing was mixed
   same-payload                      the winner's files are those of the package before
   lies-not GLOB                     nothing of that name is in the folder where the package goes
   nobody-left                       no process of the search

@@ -1,5 +1,7 @@
 /// Ready models for tests: small, with deterministic weights, each for one property of a backend.
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -200,6 +202,32 @@ inline OnnxWriter long_chain(int steps = 40) {
     m.node("MatMul", {last, "x"}, {"m" + std::to_string(i)})
         .node("Softmax", {"m" + std::to_string(i)}, {next}, {{"axis", 1}});
     last = next;
+  }
+  return m;
+}
+
+/// x float32 [batch, width] → y [batch, width]: `layers` products with Relu between them, named layer0, layer1, … Each
+/// of `spoilers` (above 0) has a row of weights a hundred times as large as the others, read from a value that is
+/// always 0: in floating point it changes nothing, in 8 bits it leaves no room for the others.
+inline OnnxWriter spoiled_chain(int layers, int width, const std::vector<int>& spoilers, std::uint64_t seed = 1) {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", width}).output("y", OnnxType::kFloat, {"batch", width});
+  const auto n = static_cast<std::size_t>(width);
+  const float bound = std::sqrt(6.0F / static_cast<float>(width));  // keeps the variance through Relu
+  const auto spoils = [&](int layer) { return std::find(spoilers.begin(), spoilers.end(), layer) != spoilers.end(); };
+  std::string last = "x";
+  for (int i = 0; i < layers; ++i) {
+    std::vector<float> weights = uniform(n * n, seed + static_cast<std::uint64_t>(i), -bound, bound);
+    if (spoils(i + 1))
+      for (std::size_t row = 0; row < n; ++row) weights[row * n] = 0;  // the value that is always 0
+    if (spoils(i))
+      for (std::size_t column = 0; column < n; ++column) weights[column] = 100 * bound;
+    const std::string name = "layer" + std::to_string(i), sum = i + 1 == layers ? "y" : name + "_sum";
+    m.initializer<float>(name + "_weights", {width, width}, weights);
+    m.node("MatMul", {last, name + "_weights"}, {sum}, {}, name);
+    if (i + 1 == layers) break;
+    last = name + "_out";
+    m.node("Relu", {sum}, {last}, {}, name + "_relu");
   }
   return m;
 }

@@ -15,6 +15,9 @@ Result<QuantizationOptions> quantization_options(const StepContext& context);
 /// The same for this target.
 Result<QuantizationOptions> quantization_options(const StepContext& context, const std::string& target);
 
+/// The input "ranges", those of the method that the options name.
+Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options);
+
 /// The input "model". It should have been simplified before its ranges are taken.
 Result<onnx_model::OnnxModel> model_input(const StepContext& context);
 

@@ -50,14 +50,18 @@ Result<OnnxModel> model_input(const StepContext& context) {
   return OnnxModel::read(path);
 }
 
-Result<Json> quantize_static_step(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
-  SPEEDSTER_ASSIGN(const fs::path ranges_path, context.input("ranges"));
-  SPEEDSTER_ASSIGN(const std::string text, read_file(ranges_path));
+Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options) {
+  SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
+  SPEEDSTER_ASSIGN(const std::string text, read_file(path));
   SPEEDSTER_ASSIGN(const Json json, parse_json(text, context.step));
   const char* method = options.fixed.calibration == compressor::Calibration::kMinMax ? "minmax" : "percentile";
   SPEEDSTER_ASSIGN(const Json* taken, json_object(json, method, context.step));
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, compressor::ranges_from_json(*taken));
+  return compressor::ranges_from_json(*taken);
+}
+
+Result<Json> quantize_static_step(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
+  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_input(context, options));
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static(model, options.target, ranges, options.fixed));
   return saved(context, model, summary);

@@ -113,6 +113,18 @@ inline Report example_report() {
                {"batch=1 width=2048", 0.0902, 0.0955, true, ""},
                {"batch=8 width=2048", std::nullopt, std::nullopt, false,
                 "[check/openvino] ran out of memory (2.1 GB; limit 2.0 GB)"}};
+  r.precision_maps.resize(2);
+  r.precision_maps[0] = {"openvino-mixed-int8-minmax-bf16",
+                         "openvino-static-int8-minmax-bf16",
+                         "bf16",
+                         0.021,
+                         0.004,
+                         {{"conv1", 0, 0.002, true, 0.0011, false},
+                          {"conv2", 1, 0.31, true, 0.0004, true},
+                          {"conv3", 0, 0.0015, false, 0.0007, false},
+                          {"fc", 2, std::numeric_limits<double>::infinity(), true, 0, true}},
+                         {{1, 0.013, false}, {2, 0.004, true}}};
+  r.precision_maps[1] = {"", "onnxruntime-static-int8-minmax", "fp32", 0.3, std::nullopt, {}, {}};
   r.stages = {{"samples", 0.4}, {"original", 3.1}, {"compress", 12.8}, {"compile", 9.2}, {"check", 6.7},
               {"race", 11.5},   {"judge", 8.8},    {"confirm", 21.4},  {"save", 0.6}};
   r.notes = {"labels: 400 lines of labels.txt"};
@@ -140,6 +152,10 @@ inline Report hostile_report() {
     row.techniques = {evil};
     row.options = {{evil, evil}};
     row.job_directory = row.requested_precision = evil;
+  }
+  for (PrecisionMap& map : r.precision_maps) {
+    map.candidate = map.base = map.rest = evil;
+    for (PrecisionLayer& layer : map.layers) layer.name = evil;
   }
   for (CornerRow& corner : r.corners) corner.name = corner.error = evil;
   for (StageTime& stage : r.stages) stage.stage = evil;

@@ -77,6 +77,27 @@ TEST(ReportHtml, NamesTheCommandThatAcceptsAReducedCandidate) {
   EXPECT_THAT(report_html(report), HasSubstr("<code>speedster optimize m.onnx --metric-drop 0.041</code>"));
 }
 
+TEST(ReportHtml, DrawsEachLayerWithWhatBecameOfIt) {
+  const std::string html = report_html(report_test::example_report());
+  EXPECT_THAT(html, HasSubstr("gives 2 of them back to bf16 and loses 0.004"));
+  EXPECT_THAT(html, HasSubstr("1 back: 0.013; 2 back: 0.004, holds"));
+  EXPECT_THAT(html, HasSubstr("conv2: bf16, alone in int8 it loses 0.31 (relative L2), 400 µs in fp32"));
+  EXPECT_THAT(html, HasSubstr("conv3: int8, alone in int8 it loses 0.0015 (relative L2), estimated from its group"));
+  EXPECT_THAT(html, HasSubstr("fc: bf16, alone in int8 it loses everything"));
+  EXPECT_THAT(html,
+              HasSubstr("onnxruntime-static-int8-minmax loses 0.3 with all of its 0 layers in int8; no trial held"));
+}
+
+TEST(LayerPlot, HasABarForEachLayerInsideItsFrame) {
+  const Report report = report_test::example_report();
+  const std::string svg = report::layer_plot(report.precision_maps[0], {400, false});
+  EXPECT_EQ(count(svg, "<rect class=\"layer"), 4U);
+  EXPECT_EQ(count(svg, "class=\"layer back\""), 2U);
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+  EXPECT_EQ(svg.find("inf"), std::string::npos);
+  EXPECT_EQ(report::layer_plot({}, {400, false}), "");
+}
+
 TEST(ScatterPlot, HasAMarkForEachCandidateThatWasTimedAndJudged) {
   const Report report = report_test::example_report();
   std::size_t expected = 1;  // the original

@@ -254,6 +254,42 @@ TEST_F(Worker, StaticQuantizationFromCalibrationToDraft) {
   EXPECT_LT(relative_l2(expected, got), 0.1);
 }
 
+TEST_F(Worker, WhatEachNodeLosesInInt8) {
+  const Json options = {{"target", "onnxruntime"}, {"vnni", true}, {"calibration", "minmax"}, {"backend", "reference"}};
+  job::JobRequest calibrate = request("calibrate", options);
+  calibrate.inputs["samples"] = path("store");
+  calibrate.owned = {"samples"};
+  const job::JobResult ranges = run(calibrate);
+  ASSERT_TRUE(ranges.ok()) << to_text(ranges.result);
+  job::JobRequest look = request("sensitivity", options);
+  look.options["indices"] = {1, 2, 3};
+  look.inputs["samples"] = path("store");
+  look.inputs["ranges"] = ranges.directory / "out" / "ranges.json";
+  look.owned = {"samples"};
+  const job::JobResult looked = run(look);
+  ASSERT_TRUE(looked.ok()) << to_text(looked.result);
+  EXPECT_EQ(looked.result["summary"]["samples"], 3);
+  const auto text = read_file(looked.directory / "out" / "sensitivities.json");
+  ASSERT_TRUE(text.ok());
+  const Json found = parse_json(*text, "test").value();
+  ASSERT_EQ(found["nodes"].size(), 2U);
+  double squares = 0;
+  for (const Json& node : found["nodes"]) {
+    EXPECT_GT(node["error"], 0) << node;
+    EXPECT_GT(node["seconds"], 0) << node;
+    squares += node["error"].get<double>();
+  }
+  EXPECT_EQ(found["nodes"][0]["node"], "fc1");
+  EXPECT_LT(squares, 4 * found["all"].get<double>());
+  EXPECT_LT(found["all"].get<double>(), 4 * squares);
+  EXPECT_FALSE(fs::exists(looked.directory / "graphs"));
+
+  look.options["output"] = "no such output";
+  const job::JobResult none = run(look);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().kind(), ErrorKind::kUsage);
+}
+
 TEST_F(Worker, DynamicQuantizationAndHalfPrecision) {
   const job::JobResult dynamic = run(request("quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}}));
   ASSERT_TRUE(dynamic.ok()) << to_text(dynamic.result);
