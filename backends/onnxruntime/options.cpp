@@ -27,6 +27,8 @@ const plugin::OptionTable& option_table() {
          {"spinning", OptionType::kBool, plugin::kLoad, "1", "worker threads spin while they wait"},
          {"arena", OptionType::kBool, plugin::kLoad, "1", "memory comes from an arena that grows and is kept"},
          {"mem_pattern", OptionType::kBool, plugin::kLoad, "1", "memory is planned ahead for repeated shapes"},
+         {"complete_quantization", OptionType::kBool, plugin::kLoad, "1",
+          "convolutions and Gemm in floating point between quantized values are quantized by the vendor, too"},
          {"inspect", OptionType::kBool, plugin::kLoad, "1",
           "profile the first execution, so that stats can say which precision ran"},
          plugin::caller_only(

@@ -134,6 +134,10 @@ Owned<OrtSessionOptions> Session::session_options(const ProfileFile* profile) co
   const char* spinning = options_.flag("spinning") ? "1" : "0";
   for (const char* key : {"session.intra_op.allow_spinning", "session.inter_op.allow_spinning"})
     api.check(api->AddSessionConfigEntry(raw, key, spinning), key);
+  // The vendor's optimizer would take nodes that a quantizer left out on purpose, with one scale for all channels.
+  if (!options_.flag("complete_quantization"))
+    api.check(api->AddSessionConfigEntry(raw, "optimization.disable_specified_optimizers", "WeightBiasQuantization"),
+              "an optimizer that can be left out");
   api.check(options_.flag("arena") ? api->EnableCpuMemArena(raw) : api->DisableCpuMemArena(raw), "the arena setting");
   api.check(options_.flag("mem_pattern") ? api->EnableMemPattern(raw) : api->DisableMemPattern(raw),
             "the pattern setting");

@@ -57,6 +57,8 @@ Recipe make(const Row& row, const PlanInput& input) {
   Json nodes = Json(input.exclude_nodes);
   recipe.options["precision"] = row.rest;
   if (recipe.backend == "onnxruntime") recipe.options["optimization"] = "all";
+  // What our quantizer leaves in floating point is left there on purpose.
+  if (recipe.backend == "onnxruntime" && !quantizer.empty()) recipe.options["complete_quantization"] = "0";
   const auto backend = input.backends.find(recipe.backend);
   if (backend != input.backends.end())
     for (const auto& [key, value] : input.session)

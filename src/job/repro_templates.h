@@ -71,6 +71,8 @@ settings.intra_op_num_threads = THREADS
 settings.graph_optimization_level = getattr(ort.GraphOptimizationLevel, LEVELS[OPTIONS.get("optimization", "all")])
 settings.enable_cpu_mem_arena = on("arena", "1")
 settings.enable_mem_pattern = on("mem_pattern", "1")
+if not on("complete_quantization", "1"):
+    settings.add_session_config_entry("optimization.disable_specified_optimizers", "WeightBiasQuantization")
 settings.add_session_config_entry("session.intra_op.allow_spinning", "1" if on("spinning", "1") else "0")
 print("onnxruntime", ort.__version__, "loads", MODEL)
 session = ort.InferenceSession(os.path.join(here, MODEL), settings, providers=["CPUExecutionProvider"])

@@ -31,6 +31,9 @@ Json onnxruntime(const Options& options) {
   const std::string level = options.text("optimization", "all");
   const int inter = options.number("inter_threads", 1);
   const std::string spinning = options.flag("spinning", true) ? "1" : "0";
+  Json config = {{"session.intra_op.allow_spinning", spinning}, {"session.inter_op.allow_spinning", spinning}};
+  if (!options.flag("complete_quantization", true))
+    config["optimization.disable_specified_optimizers"] = "WeightBiasQuantization";
   return {{"vendor", "onnxruntime"},
           {"threads_key", "intra_op_num_threads"},
           {"options",
@@ -43,7 +46,7 @@ Json onnxruntime(const Options& options) {
             {"execution_mode", inter > 1 ? "ORT_PARALLEL" : "ORT_SEQUENTIAL"},
             {"enable_cpu_mem_arena", options.flag("arena", true)},
             {"enable_mem_pattern", options.flag("mem_pattern", true)}}},
-          {"config", {{"session.intra_op.allow_spinning", spinning}, {"session.inter_op.allow_spinning", spinning}}}};
+          {"config", std::move(config)}};
 }
 
 Json openvino(const Options& options, bool free_axes) {

@@ -9,6 +9,8 @@ namespace {
 
 // The judging samples differ from those that decide here: so much of the budget is aimed at.
 constexpr double kAim = 0.85;
+// With one node less back than holds, an estimate above this many budgets is believed.
+constexpr double kHopeless = 3;
 // Two counts whose seconds differ by less than this part of all are not worth a trial.
 constexpr double kWorthwhile = 0.02;
 // The first trials go where the estimate points, later ones keep away from both ends by this part of what lies between.
@@ -57,6 +59,7 @@ std::vector<std::size_t> GiveBack::first(std::size_t count) const {
 std::optional<std::size_t> GiveBack::next_count() const {
   if (holds_ - breaks_ < 2 || trials_ + 1 >= kMostTrials) return std::nullopt;
   if (best_ && given_[holds_] - given_[breaks_] < kWorthwhile) return std::nullopt;
+  if (best_ && scale_ * rest_[holds_ - 1] > kHopeless * budget_) return std::nullopt;
   std::size_t low = breaks_ + 1, high = holds_ - 1;
   if (trials_ >= kTrusted) {
     const double between = given_[holds_] - given_[breaks_];

@@ -14,7 +14,7 @@ constexpr const char* kStep = "quantize-static";
 // Without a time budget: no trial begins later than this after the stage began.
 constexpr double kMostSeconds = 60;
 // An int8 model must be faster than the fastest that holds by this factor before it is worth mixing.
-constexpr double kWorthwhile = 0.95;
+constexpr double kWorthwhile = 0.97;
 // Blocks of calls for that look; the fastest counts.
 constexpr int kBlocks = 3;
 

@@ -211,6 +211,27 @@ std::vector<NamedTensor> list(Tensors&&... tensors) {
   return made;
 }
 
+/// Three convolutions; the second has weights a hundred times as large as the others for a channel that is always 0.
+OnnxWriter spoiled_convolutions() {
+  OnnxWriter m;
+  m.input("images", OnnxType::kFloat, {"batch", 3, 32, 32}).output("y", OnnxType::kFloat, {"batch", 16});
+  std::vector<float> first = testing::uniform(16 * 27, 41, -0.4F, 0.4F),
+                     second = testing::uniform(16 * 144, 42, -0.2F, 0.2F);
+  std::fill_n(first.begin(), 27, 0.0F);
+  for (std::size_t channel = 0; channel < 16; ++channel)
+    std::fill_n(second.begin() + static_cast<std::ptrdiff_t>(channel * 144), 9, 20.0F);
+  m.initializer<float>("k0", {16, 3, 3, 3}, first).initializer<float>("k1", {16, 16, 3, 3}, second);
+  m.initializer<float>("k2", {16, 16, 3, 3}, testing::uniform(16 * 144, 43, -0.2F, 0.2F));
+  std::string last = "images";
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "conv" + std::to_string(i), sum = name + "_sum";
+    m.node("Conv", {last, "k" + std::to_string(i)}, {sum}, {{"pads", Extents{1, 1, 1, 1}}}, name);
+    m.node("Relu", {sum}, {name + "_out"}, {}, name + "_relu");
+    last = name + "_out";
+  }
+  return m.node("GlobalAveragePool", {last}, {"pooled"}).node("Flatten", {"pooled"}, {"y"});
+}
+
 const std::map<std::string, Kind>& kinds() {
   const auto x16 = [](std::int64_t n) { return list(rows("x", {n, 16}, 101)); };
   static const std::map<std::string, Kind> kKinds = {
@@ -220,6 +241,8 @@ const std::map<std::string, Kind>& kinds() {
       {"spoiled_chain",
        {[] { return models::spoiled_chain(24, 512, {7, 16}, 3); },
         [](std::int64_t n) { return list(rows("x", {n, 64, 512}, 112)); }}},
+      {"spoiled_convolutions",
+       {spoiled_convolutions, [](std::int64_t n) { return list(rows("images", {n, 3, 32, 32}, 113)); }}},
       {"small_cnn", {models::small_cnn, [](std::int64_t n) { return list(rows("images", {n, 3, 16, 16}, 102)); }}},
       {"attention", {models::attention, [](std::int64_t n) { return list(rows("tokens", {n, 6, 8}, 103)); }}},
       {"scores", {scores, [](std::int64_t n) { return list(rows("x", {n, 3}, 105)); }}},

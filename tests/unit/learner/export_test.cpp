@@ -30,7 +30,8 @@ TEST_F(Export, WinnerAndOriginalInTheVendorsWords) {
   test::VariantPlan winner = variant("openvino-bf16", "openvino", {{"precision", "bf16"}, {"pinning", "off"}});
   winner.measured = {{"vendor_version", "2026.4.1-22982-abc"}};
   const fs::path package =
-      mlp({winner, variant("original", "onnxruntime", {{"spinning", "0"}, {"optimization", "extended"}})});
+      mlp({winner, variant("original", "onnxruntime",
+                           {{"spinning", "0"}, {"optimization", "extended"}, {"complete_quantization", "0"}})});
   const auto report = export_package(package, root() / "out", {});
   ASSERT_TRUE(report.ok()) << report.error().full_message();
   EXPECT_EQ(report->variant, "openvino-bf16");
@@ -44,6 +45,7 @@ TEST_F(Export, WinnerAndOriginalInTheVendorsWords) {
   EXPECT_EQ(optimized["config"]["INFERENCE_NUM_THREADS"], 2);
   EXPECT_EQ(optimized["config"]["ENABLE_CPU_PINNING"], false);
   EXPECT_EQ(original["options"]["graph_optimization_level"], "ORT_ENABLE_EXTENDED");
+  EXPECT_EQ(original["config"]["optimization.disable_specified_optimizers"], "WeightBiasQuantization");
   EXPECT_EQ(original["options"]["intra_op_num_threads"], 2);
   EXPECT_EQ(original["config"]["session.intra_op.allow_spinning"], "0");
   EXPECT_EQ(read_file(root() / "out/optimized/model.onnx").value(), read_file(package / "payload/model.onnx").value());
