@@ -61,10 +61,12 @@ Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std
     std::filesystem::remove(path.string() + ".data", ignored);
     begin += group.size();
   }
-  CalibratedRanges ranges{collector.ranges(Calibration::kMinMax), {}};
-  if (options.method == Calibration::kPercentile) ranges.percentile = collector.ranges(Calibration::kPercentile);
+  CalibratedRanges ranges;
+  for (const Calibration method : calibrations())
+    if (method == Calibration::kMinMax || options.method != Calibration::kMinMax)
+      ranges[method] = collector.ranges(method);
   // A tensor without a finite value is left out: whoever needs its range says so by name.
-  if (ranges.minmax.empty() && !tensors.empty())
+  if (ranges[Calibration::kMinMax].empty() && !tensors.empty())
     return Error(ErrorKind::kBadInput, "[calibrate] expected finite values of '" + tensors.front() + "', got none in " +
                                            std::to_string(options.samples.size()) +
                                            " samples; try other samples, or to exclude its nodes");

@@ -23,7 +23,7 @@ using RunSample = std::function<Result<void>(std::size_t sample, const TakeOutpu
 using LoadModel = std::function<Result<RunSample>(const std::filesystem::path& model)>;
 
 struct CalibrateOptions {
-  Calibration method = Calibration::kMinMax;  ///< kPercentile gives both
+  Calibration method = Calibration::kMinMax;  ///< any other gives all methods
   double percentile = 99.99;
   std::vector<std::size_t> samples;                      ///< which samples to run, in this order
   std::uint64_t memory_bytes = std::uint64_t{1} << 30U;  ///< outputs that may be held at once
@@ -31,9 +31,8 @@ struct CalibrateOptions {
   std::function<void(double)> progress;  ///< 0 to 1
 };
 
-struct CalibratedRanges {
-  Ranges minmax, percentile;  ///< `percentile` is empty where the method was kMinMax
-};
+/// kMinMax alone where that was the method, else all.
+using CalibratedRanges = std::map<Calibration, Ranges>;
 /// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
 /// Kinds: usage (no samples), bad input (no tensor was ever finite), cancelled, and what `load` and its runs give.
 Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,

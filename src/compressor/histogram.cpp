@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compressor/quantize.h"
+#include "compressor/ranges.h"
 #include "tensor/difference.h"
 
 namespace speedster::compressor {
@@ -26,6 +27,15 @@ class RangeCollector::Histogram {
 
   bool empty() const { return minimum_ > maximum_; }
   Range extremes() const { return {minimum_, maximum_}; }
+
+  /// Bins that hold something: from the lowest value that was seen to the highest.
+  Bins bins() const {
+    const auto bin_of = [&](double value) {
+      return static_cast<std::size_t>(std::clamp(place(value), 0.0, static_cast<double>(kBins - 1)));
+    };
+    const std::size_t first = bin_of(minimum_), last = bin_of(maximum_);
+    return {low_ + width_ * static_cast<double>(first), width_, std::span(counts_).subspan(first, last - first + 1)};
+  }
 
   /// The value below which `share` of the observations lie.
   double quantile(double share) const {
@@ -136,7 +146,7 @@ RangeCollector::RangeCollector(RangeCollector&&) noexcept = default;
 
 void RangeCollector::observe(const std::string& tensor, const TensorView& values) {
   std::unique_ptr<Histogram>& histogram = histograms_[tensor];
-  if (!histogram) histogram = std::make_unique<Histogram>(calibration_ == Calibration::kPercentile);
+  if (!histogram) histogram = std::make_unique<Histogram>(calibration_ != Calibration::kMinMax);
   histogram->observe(values);
 }
 
@@ -150,6 +160,8 @@ Ranges RangeCollector::ranges(Calibration method) const {
       range.low = std::clamp(histogram->quantile(cut), range.low, range.high);
       range.high = std::clamp(histogram->quantile(1.0 - cut), range.low, range.high);
     }
+    if (method == Calibration::kMse) range = least_squared_error(histogram->bins(), range);
+    if (method == Calibration::kEntropy) range = least_divergence(histogram->bins(), range);
     ranges[tensor] = range;
   }
   return ranges;

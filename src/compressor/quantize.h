@@ -8,7 +8,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "onnx/model.h"
@@ -32,7 +34,14 @@ Result<Target> target_for(std::string_view backend, bool vnni);
 /// The backends that have a row.
 std::vector<std::string> static_targets();
 
-enum class Calibration { kMinMax, kPercentile };
+/// How a range is taken from what calibration saw: the extremes; what cuts a share of the values; what gives the least
+/// squared error of rounding and cutting together; what changes the distribution least (Kullback-Leibler divergence:
+/// Migacz, "8-bit inference with TensorRT", GTC 2017).
+enum class Calibration { kMinMax, kPercentile, kMse, kEntropy };
+const char* calibration_name(Calibration method);  ///< "minmax" "percentile" "mse" "entropy"
+std::optional<Calibration> calibration_named(std::string_view name);
+/// All of them, the extremes first.
+std::span<const Calibration> calibrations();
 
 /// Range of one tensor, from calibration.
 struct Range {
@@ -57,6 +66,7 @@ Result<onnx_model::OnnxModel> with_outputs(const onnx_model::OnnxModel& model, c
 /// that widen by doubling). NaN and infinity are left out.
 class RangeCollector {
  public:
+  /// `calibration`: kMinMax keeps no histograms, any other keeps what every method needs.
   RangeCollector(Calibration calibration, double percentile);
   ~RangeCollector();
   RangeCollector(RangeCollector&&) noexcept;
@@ -64,7 +74,7 @@ class RangeCollector {
   /// Low and high of each tensor; for percentile, half of what is cut lies on each side. Tensors that were never seen
   /// with a finite value are absent.
   Ranges ranges() const { return ranges(calibration_); }
-  /// The extremes are known to every collector, percentiles to one that was made for them.
+  /// The extremes are known to every collector, the rest to one that keeps histograms.
   Ranges ranges(Calibration method) const;
 
  private:

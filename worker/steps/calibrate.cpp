@@ -50,8 +50,8 @@ Result<Json> calibrate_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const backend::OpenedVendor vendor, open_backend(backend));
 
   compressor::CalibrateOptions calibration;
-  if (context.text("calibration", "percentile") == "percentile")
-    calibration.method = compressor::Calibration::kPercentile;
+  // Whatever a candidate wants: all of them share this run.
+  if (context.text("calibration", "") != "minmax") calibration.method = compressor::Calibration::kPercentile;
   calibration.percentile = context.number("percentile", calibration.percentile);
   SPEEDSTER_ASSIGN(calibration.samples, chosen_samples(context, store));
   calibration.memory_bytes =
@@ -70,8 +70,8 @@ Result<Json> calibrate_step(const StepContext& context) {
       }));
   if (script) script->not_needed();
   SPEEDSTER_TRY(remove_directory(calibration.folder));
-  Json json = {{"minmax", compressor::to_json(ranges.minmax)}};
-  if (!ranges.percentile.empty()) json["percentile"] = compressor::to_json(ranges.percentile);
+  Json json = Json::object();
+  for (const auto& [method, found] : ranges) json[compressor::calibration_name(method)] = compressor::to_json(found);
   SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(json, 1) + "\n"));
   return Json{{"files", {{"ranges", "out/ranges.json"}}},
               {"summary",

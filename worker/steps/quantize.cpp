@@ -35,10 +35,11 @@ Result<QuantizationOptions> quantization_options(const StepContext& context, con
   QuantizationOptions options;
   SPEEDSTER_ASSIGN(options.target, compressor::target_for(target, context.flag("vnni", false)));
   const std::string method = context.text("calibration", "minmax");
-  if (method != "minmax" && method != "percentile")
-    return Error(ErrorKind::kUsage, "[" + context.step + "] expected calibration minmax or percentile, got " + method);
-  options.fixed.calibration =
-      method == "minmax" ? compressor::Calibration::kMinMax : compressor::Calibration::kPercentile;
+  const auto calibration = compressor::calibration_named(method);
+  if (!calibration)
+    return Error(ErrorKind::kUsage,
+                 "[" + context.step + "] expected calibration minmax, percentile, mse or entropy, got " + method);
+  options.fixed.calibration = *calibration;
   options.fixed.percentile = context.number("percentile", options.fixed.percentile);
   options.fixed.exclude_patterns = context.texts("exclude");
   for (std::string& name : context.texts("exclude_nodes")) options.fixed.exclude_nodes.insert(std::move(name));
@@ -54,8 +55,8 @@ Result<compressor::Ranges> ranges_input(const StepContext& context, const Quanti
   SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
   SPEEDSTER_ASSIGN(const std::string text, read_file(path));
   SPEEDSTER_ASSIGN(const Json json, parse_json(text, context.step));
-  const char* method = options.fixed.calibration == compressor::Calibration::kMinMax ? "minmax" : "percentile";
-  SPEEDSTER_ASSIGN(const Json* taken, json_object(json, method, context.step));
+  SPEEDSTER_ASSIGN(const Json* taken,
+                   json_object(json, compressor::calibration_name(options.fixed.calibration), context.step));
   return compressor::ranges_from_json(*taken);
 }
 

@@ -55,7 +55,7 @@ inline Ranges calibrated(const onnx_model::OnnxModel& model, const std::vector<s
       return {};
     });
   };
-  return testing::value_or_throw(calibrate(model, tensors, options, load)).minmax;
+  return testing::value_or_throw(calibrate(model, tensors, options, load)).at(Calibration::kMinMax);
 }
 
 inline std::size_t count(const onnx_model::OnnxModel& model, const std::string& op) {
