@@ -8,9 +8,79 @@
 namespace speedster::compressor {
 namespace {
 
-constexpr std::size_t kFirstGroup = 2;
+constexpr std::size_t kLookedAt = 2;
 
-Error cancelled() { return {ErrorKind::kCancelled, "[calibrate] cancelled"}; }
+class Calibrator {
+ public:
+  Calibrator(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+             const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel, const fs::path& folder)
+      : model_(model), tensors_(tensors), options_(options), load_(load), cancel_(cancel), folder_(folder) {}
+
+  Result<RangeCollector> run() {
+    RangeCollector collector(options_.method, options_.percentile);
+    SPEEDSTER_TRY(look());
+    for (std::size_t begin = 0; begin < tensors_.size();) {
+      const std::uint64_t fit = options_.memory_bytes / std::max<std::uint64_t>(largest_, 1);
+      const auto count = static_cast<std::size_t>(std::clamp<std::uint64_t>(fit, 1, tensors_.size() - begin));
+      const auto first = tensors_.begin() + static_cast<std::ptrdiff_t>(begin);
+      const std::vector<std::string> group(first, first + static_cast<std::ptrdiff_t>(count));
+      SPEEDSTER_TRY(observe(group, begin, options_.samples, [&](std::size_t tensor, const TensorView& values) {
+        collector.observe(group[tensor], values);
+      }));
+      begin += count;
+    }
+    return collector;
+  }
+
+ private:
+  /// How large an output is. All of them at once might be more than fits.
+  Result<void> look() {
+    if (tensors_.size() <= kLookedAt) return {};
+    return observe({tensors_.begin(), tensors_.begin() + kLookedAt}, 0,
+                   {options_.largest_sample.value_or(options_.samples.front())}, {});
+  }
+
+  /// Runs the samples on a graph whose outputs are these tensors.
+  Result<void> observe(const std::vector<std::string>& group, std::size_t begin,
+                       const std::vector<std::size_t>& samples,
+                       const std::function<void(std::size_t, const TensorView&)>& take) {
+    const fs::path path = folder_ / ("calibrate_" + std::to_string(begin) + ".onnx");
+    SPEEDSTER_ASSIGN(const onnx_model::OnnxModel part, with_outputs(model_, group));
+    SPEEDSTER_TRY(part.save(path));
+    SPEEDSTER_ASSIGN(const RunSample run, load_(path));
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (cancel_.cancelled()) return Error(ErrorKind::kCancelled, "[calibrate] cancelled");
+      std::size_t received = 0;
+      SPEEDSTER_TRY(run(samples[i], [&](std::span<const TensorView> outputs) {
+        received = outputs.size();
+        for (std::size_t t = 0; t < std::min(outputs.size(), group.size()); ++t) {
+          if (take) take(t, outputs[t]);
+          largest_ = std::max<std::uint64_t>(largest_, outputs[t].bytes());
+        }
+      }));
+      if (received != group.size())
+        return Error(ErrorKind::kVendor, "[calibrate] expected " + std::to_string(group.size()) + " outputs, got " +
+                                             std::to_string(received));
+      if (take && options_.progress) {
+        const auto all = static_cast<double>(tensors_.size());
+        const double done = static_cast<double>(i + 1) / static_cast<double>(samples.size());
+        options_.progress((static_cast<double>(begin) + static_cast<double>(group.size()) * done) / all);
+      }
+    }
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    fs::remove(path.string() + ".data", ignored);
+    return {};
+  }
+
+  const onnx_model::OnnxModel& model_;
+  const std::vector<std::string>& tensors_;
+  const CalibrateOptions& options_;
+  const LoadModel& load_;
+  const CancelToken& cancel_;
+  const fs::path& folder_;
+  std::uint64_t largest_ = 0;  ///< bytes of one output, of those seen
+};
 
 }  // namespace
 
@@ -25,42 +95,8 @@ Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std
     SPEEDSTER_ASSIGN(temporary, TempDir::create("calibrate"));
     folder = temporary->path();
   }
-  RangeCollector collector(options.method, options.percentile);
-  std::uint64_t largest = 0;  // bytes of one output, of those seen
-  for (std::size_t begin = 0; begin < tensors.size();) {
-    std::size_t count = begin == 0 ? kFirstGroup : tensors.size();
-    if (largest > 0)
-      count = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.memory_bytes / largest, 1, tensors.size()));
-    const std::vector<std::string> group(
-        tensors.begin() + static_cast<std::ptrdiff_t>(begin),
-        tensors.begin() + static_cast<std::ptrdiff_t>(std::min(begin + count, tensors.size())));
-    const std::filesystem::path path = folder / ("calibrate_" + std::to_string(begin) + ".onnx");
-    SPEEDSTER_ASSIGN(const onnx_model::OnnxModel part, with_outputs(model, group));
-    SPEEDSTER_TRY(part.save(path));
-    SPEEDSTER_ASSIGN(const RunSample run, load(path));
-    for (std::size_t i = 0; i < options.samples.size(); ++i) {
-      if (cancel.cancelled()) return cancelled();
-      std::size_t received = 0;
-      SPEEDSTER_TRY(run(options.samples[i], [&](std::span<const TensorView> outputs) {
-        received = outputs.size();
-        for (std::size_t t = 0; t < std::min(outputs.size(), group.size()); ++t) {
-          collector.observe(group[t], outputs[t]);
-          largest = std::max<std::uint64_t>(largest, outputs[t].bytes());
-        }
-      }));
-      if (received != group.size())
-        return Error(ErrorKind::kVendor, "[calibrate] expected " + std::to_string(group.size()) + " outputs, got " +
-                                             std::to_string(received));
-      const double group_share = static_cast<double>(group.size()) / static_cast<double>(tensors.size());
-      if (options.progress)
-        options.progress(static_cast<double>(begin) / static_cast<double>(tensors.size()) +
-                         group_share * static_cast<double>(i + 1) / static_cast<double>(options.samples.size()));
-    }
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-    std::filesystem::remove(path.string() + ".data", ignored);
-    begin += group.size();
-  }
+  Calibrator calibrator(model, tensors, options, load, cancel, folder);
+  SPEEDSTER_ASSIGN(const RangeCollector collector, calibrator.run());
   CalibratedRanges ranges;
   for (const Calibration method : calibrations())
     if (method == Calibration::kMinMax || options.method != Calibration::kMinMax)

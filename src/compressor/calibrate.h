@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct CalibrateOptions {
   Calibration method = Calibration::kMinMax;  ///< any other gives all methods
   double percentile = 99.99;
   std::vector<std::size_t> samples;                      ///< which samples to run, in this order
+  std::optional<std::size_t> largest_sample;             ///< of them, where they differ in size
   std::uint64_t memory_bytes = std::uint64_t{1} << 30U;  ///< outputs that may be held at once
   std::filesystem::path folder;          ///< for the graphs with more outputs; a temporary folder if empty
   std::function<void(double)> progress;  ///< 0 to 1
@@ -33,7 +35,8 @@ struct CalibrateOptions {
 
 /// kMinMax alone where that was the method, else all.
 using CalibratedRanges = std::map<Calibration, Ranges>;
-/// Ranges of `tensors`. The first group is small; the size of later ones follows what the outputs so far took.
+/// Ranges of `tensors`. Two of them and one sample show how large an output is; the size of each group follows from
+/// the largest so far.
 /// Kinds: usage (no samples), bad input (no tensor was ever finite), cancelled, and what `load` and its runs give.
 Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
                                    const CalibrateOptions& options, const LoadModel& load,

@@ -14,6 +14,9 @@ namespace {
 
 // Candidates that are being checked go first: under a time budget they are what a result is made of.
 constexpr int kNice = 10;
+// Under a time budget: the part of it that calibration may take, at about this many calls of the original for a sample
+// (no optimizations, and each value is counted).
+constexpr double kCalibrationShare = 0.12, kCalibrationCost = 3;
 // Samples for what single nodes lose, and the part of a stage's time for it under a time budget.
 constexpr std::size_t kLookedAt = 8;
 constexpr double kLookShare = 0.3;
@@ -107,6 +110,16 @@ class Preparation {
     job.options["indices"] = session_.split.calibration;
   }
 
+  /// All of the part, but for what a time budget has no room for: ranges settle after few samples.
+  std::vector<std::size_t> calibration_samples() const {
+    if (!session_.total.limited() || session_.original_call_seconds <= 0) return session_.split.calibration;
+    const double allowed = kCalibrationShare * *session_.request->time_budget_seconds;
+    const double most = allowed / (kCalibrationCost * session_.original_call_seconds);
+    // Powers of two, so that the time of one call more or less is the same job.
+    const auto count = std::bit_floor(static_cast<std::size_t>(std::clamp(most, 4.0, 1e6)));
+    return samples::spread_over(session_.split.calibration, count);
+  }
+
   /// Ranges of the activations, observed on the fp32 graph by the reference runtime of the original.
   Result<void> calibrate(const compiler::StepSpec& step) {
     job::JobRequest job = request("calibrate", "compress");
@@ -123,6 +136,7 @@ class Preparation {
     const std::uint64_t most = std::bit_floor(std::max<std::uint64_t>(job.limits.memory_bytes / 4, 1));
     if (most < compressor::CalibrateOptions().memory_bytes) job.options["memory_bytes"] = most;
     add_samples(job);
+    job.options["indices"] = calibration_samples();
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     ranges_ = result.directory / "out" / "ranges.json";
     return {};

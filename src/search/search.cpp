@@ -286,7 +286,10 @@ class Search {
     original_outputs_.emplace(session_, std::move(*child), session_.serve_spec(original_, "check"));
     jury_.emplace(session_, *original_outputs_);
     SPEEDSTER_TRY(or_originals(original_outputs_->check_finite(session_.split.search)));
-    return or_originals(remember_expected());
+    const double begin = now_seconds();
+    SPEEDSTER_TRY(or_originals(remember_expected()));
+    if (!expected_.empty()) session_.original_call_seconds = (now_seconds() - begin) / static_cast<double>(expected_.size());
+    return {};
   }
 
   /// What the original's runtime refuses is bad input; time, memory, a missing or crashing vendor keep their kind.

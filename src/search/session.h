@@ -79,6 +79,7 @@ struct Session {
   Deadline deadline;                       ///< the end of this stage's share of it
   double held_back = 0;                    ///< seconds at its end that no stage before may use: for large files
   std::string original_precision = "f32";  ///< what the original really ran at
+  double original_call_seconds = 0;        ///< about what the original takes for a sample; 0 = not known
   double started = 0;
   Log log;
 

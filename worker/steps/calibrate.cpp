@@ -2,6 +2,7 @@
 /// options target and calibration they serve every target and method: all static candidates of a search share one run.
 #include "compressor/calibrate.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -54,6 +55,9 @@ Result<Json> calibrate_step(const StepContext& context) {
   if (context.text("calibration", "") != "minmax") calibration.method = compressor::Calibration::kPercentile;
   calibration.percentile = context.number("percentile", calibration.percentile);
   SPEEDSTER_ASSIGN(calibration.samples, chosen_samples(context, store));
+  if (!calibration.samples.empty())
+    calibration.largest_sample =
+        *std::ranges::max_element(calibration.samples, {}, [&](std::size_t i) { return store.bytes(i); });
   calibration.memory_bytes =
       static_cast<std::uint64_t>(context.number("memory_bytes", static_cast<double>(calibration.memory_bytes)));
   // What the vendor fails on stays, for its script.

@@ -10,6 +10,7 @@ namespace {
 
 using namespace speedster::testing;
 using onnx_model::OnnxModel;
+using ::testing::ElementsAre;
 
 /// A chain of `count` Abs nodes t0 … : all have the same range.
 OnnxModel chain(int count) {
@@ -37,6 +38,29 @@ TEST(Calibrate, GroupsOfTensorsGiveTheSameRangesAsAllAtOnce) {
     EXPECT_GE(range.low, 0);
     EXPECT_GT(range.high, 0.9);
   }
+}
+
+TEST(Calibrate, EachSampleRunsOncePerGroupAndOneMoreTellsTheSize) {
+  const OnnxModel model = chain(60);
+  std::vector<std::size_t> samples;
+  CalibrateOptions options;
+  options.samples = {3, 4, 5};
+  options.largest_sample = 4;
+  const LoadModel load = [&](const std::filesystem::path& path) -> Result<RunSample> {
+    auto runner = std::make_shared<ReferenceRunner>(path);
+    return RunSample([&samples, runner](std::size_t sample, const TakeOutputs& take) -> Result<void> {
+      samples.push_back(sample);
+      std::vector<Tensor> inputs;
+      inputs.push_back(random_tensor({1, 256}, sample));
+      const std::vector<Tensor> outputs = runner->run(inputs);
+      std::vector<TensorView> views;
+      for (const Tensor& output : outputs) views.push_back(output.view());
+      take(views);
+      return {};
+    });
+  };
+  ASSERT_TRUE(calibrate(model, names(60), options, load).ok());
+  EXPECT_THAT(samples, ElementsAre(4, 3, 4, 5));
 }
 
 TEST(Calibrate, NoGroupAfterTheFirstExceedsTheBound) {
