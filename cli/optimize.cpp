@@ -150,6 +150,9 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
            "Nodes that stay in full precision (names, operator types or shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
+  app.add_option("--priors", a.priors, "A table that orders the candidates, in place of share/speedster/priors.json")
+      ->group(kTriedGroup)
+      ->type_name("FILE.json");
   app.add_option("--candidates", a.candidates, "A JSON file with the list \"candidates\" in place of the plan")
       ->group(kTriedGroup)
       ->type_name("FILE.json");
@@ -237,6 +240,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.exclude = pieces(a.exclude);
   request.exclude_nodes = pieces(a.exclude_nodes);
   request.candidates = a.candidates;
+  request.priors = a.priors;
   request.recipe = a.recipe;
 
   request.threads = a.threads;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "compiler/priors.h"
 #include "compiler/recipe.h"
 
 namespace speedster::compiler {
@@ -11,29 +12,27 @@ struct Row {
   const char* name;
   const char* backend;
   const char* precision;       ///< in the user's words
-  int order;                   ///< lower is tried first: quick to make and likely fast before slow to make
   const char* quantizer = "";  ///< of static int8: the calibration of our own ("minmax", "percentile"), or "nncf"
   const char* rest = "fp32";   ///< what a quantized graph computes the rest in
 };
 
-// The prior: what needs no step first, bf16 at once where the processor has it; int8 before what is rarely fast; nncf
-// takes longest to make. An order, never a filter.
+// In which order they are tried is told by priors.json; among equals it is this one.
 constexpr Row kRows[] = {
-    {"openvino-fp32", "openvino", "fp32", 10},
-    {"openvino-bf16", "openvino", "bf16", 11},
-    {"openvino-static-int8-minmax", "openvino", "static-int8", 20, "minmax"},
-    {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", 21, "minmax"},
-    {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", 22, "minmax", "bf16"},
-    {"onnxruntime-dynamic-int8", "onnxruntime", "dynamic-int8", 30},
-    {"openvino-fp16", "openvino", "fp16", 41},
-    {"openvino-static-int8-percentile", "openvino", "static-int8", 50, "percentile"},
-    {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", 51, "percentile"},
-    {"openvino-static-int8-percentile-bf16", "openvino", "static-int8", 52, "percentile", "bf16"},
-    {"onnxruntime-fp16", "onnxruntime", "fp16", 60},
-    {"onnxruntime-bf16", "onnxruntime", "bf16", 61},
-    {"openvino-dynamic-int8", "openvino", "dynamic-int8", 65},
-    {"openvino-nncf-int8", "openvino", "static-int8", 70, "nncf"},
-    {"openvino-nncf-int8-bf16", "openvino", "static-int8", 71, "nncf", "bf16"},
+    {"openvino-fp32", "openvino", "fp32"},
+    {"openvino-bf16", "openvino", "bf16"},
+    {"openvino-static-int8-minmax", "openvino", "static-int8", "minmax"},
+    {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", "minmax"},
+    {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", "minmax", "bf16"},
+    {"onnxruntime-dynamic-int8", "onnxruntime", "dynamic-int8"},
+    {"openvino-fp16", "openvino", "fp16"},
+    {"openvino-static-int8-percentile", "openvino", "static-int8", "percentile"},
+    {"onnxruntime-static-int8-percentile", "onnxruntime", "static-int8", "percentile"},
+    {"openvino-static-int8-percentile-bf16", "openvino", "static-int8", "percentile", "bf16"},
+    {"onnxruntime-fp16", "onnxruntime", "fp16"},
+    {"onnxruntime-bf16", "onnxruntime", "bf16"},
+    {"openvino-dynamic-int8", "openvino", "dynamic-int8"},
+    {"openvino-nncf-int8", "openvino", "static-int8", "nncf"},
+    {"openvino-nncf-int8-bf16", "openvino", "static-int8", "nncf", "bf16"},
 };
 
 constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
@@ -203,8 +202,10 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
       return Error(ErrorKind::kUsage,
                    "[plan] expected a precision of " + join(kPrecisions, ", ") + ", got \"" + wanted + "\"");
 
+  const std::string_view family = family_of(input.model);
   std::vector<Row> rows(std::begin(kRows), std::end(kRows));
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.order < b.order; });
+  std::ranges::stable_sort(rows, {},
+                           [&](const Row& row) { return rank_of(input.priors, row.name, input.machine, family); });
   std::vector<Recipe> recipes;
   for (const Row& row : rows) {
     if (!input.wanted_backends.empty() && !contains(input.wanted_backends, row.backend)) continue;

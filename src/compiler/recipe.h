@@ -41,6 +41,15 @@ struct ModelFacts {
   bool has(std::string_view op) const { return operators.contains(std::string(op)); }
 };
 
+/// A row of the table of priors; what it does not name fits everything.
+struct Prior {
+  std::string candidate;         ///< a name, or a shell pattern
+  std::vector<std::string> isa;  ///< "vnni" "bf16" "fp16": all of them
+  std::string family;            ///< "convolutional" "products"
+  double expected = 1;           ///< time over that of ONNX Runtime fp32
+  int make = 0;                  ///< 0 the vendor's compilation alone, 1 a step of ours, 2 calibration, 3 a toolchain
+};
+
 /// A backend or toolchain as doctor sees it.
 struct Availability {
   bool usable = false;
@@ -59,10 +68,11 @@ struct PlanInput {
   std::vector<std::string> wanted_backends;    ///< empty = all
   std::vector<std::string> wanted_precisions;  ///< empty = all
   std::vector<std::string> exclude_nodes;
+  std::vector<Prior> priors;                   ///< empty: all alike
   std::map<std::string, std::string> session;  ///< spinning, arena, streams, …: each for the backends that know it
 };
 
-/// Recipes in the order in which they are tried: cheap and promising first (the table is in plan.cpp).
+/// Recipes in the order in which they are tried: cheap and promising first, as `priors` have it.
 /// Those that cannot work here carry `not_possible`. Kind usage for an unknown backend or precision.
 Result<std::vector<Recipe>> plan(const PlanInput& input);
 

@@ -79,6 +79,7 @@ std::string command_of(const OptimizeRequest& request) {
   words.each("--precisions", request.precisions);
   words.each("--exclude", request.exclude);
   words.each("--exclude-nodes", request.exclude_nodes);
+  words.option("--priors", request.priors);
   words.option("--candidates", request.candidates);
   words.option("--recipe", request.recipe);
   if (request.threads > 0) words.option("--threads", std::to_string(request.threads));

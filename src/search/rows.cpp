@@ -97,6 +97,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"vendor_versions", session.vendor_versions},
                {"toolchains", Json::object()},
                {"exclude_nodes", request.exclude_nodes},
+               {"priors", request.priors},
                {"command_line", request.command_line}};
   for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
   for (const toolchain::Row& row : toolchain::list())

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "compiler/priors.h"
 #include "compressor/match.h"
 #include "onnx/model.h"
 #include "search/availability.h"
@@ -230,6 +231,11 @@ class Search {
     input.wanted_precisions = request.precisions;
     input.exclude_nodes = request.exclude_nodes;
     input.session = request.session;
+    input.priors = compiler::default_priors();
+    if (!request.priors.empty()) {
+      SPEEDSTER_ASSIGN(const std::string text, read_file(request.priors, std::uint64_t{1} << 20U));
+      SPEEDSTER_ASSIGN(input.priors, compiler::read_priors(text));
+    }
     for (const std::string& pattern : compressor::patterns_without_match(model, request.exclude_nodes))
       notes_.push_back("--exclude-nodes " + pattern + " matches no node, label or operator of the model");
     for (std::string& note : compiler::unknown_settings(input)) notes_.push_back(std::move(note));
@@ -288,7 +294,8 @@ class Search {
     SPEEDSTER_TRY(or_originals(original_outputs_->check_finite(session_.split.search)));
     const double begin = now_seconds();
     SPEEDSTER_TRY(or_originals(remember_expected()));
-    if (!expected_.empty()) session_.original_call_seconds = (now_seconds() - begin) / static_cast<double>(expected_.size());
+    if (!expected_.empty())
+      session_.original_call_seconds = (now_seconds() - begin) / static_cast<double>(expected_.size());
     return {};
   }
 
