@@ -16,6 +16,7 @@ ORDER = [
     {"optimize"},
     {"search", "report"},
     {"converter", "compressor", "compiler"},
+    {"rewrite"},
     {"accuracy", "measure", "job", "onnx", "samples", "toolchain"},
     {"learner"},
     {"package", "backend"},

@@ -20,6 +20,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"openvino-fp32", "openvino", "fp32"},
     {"openvino-bf16", "openvino", "bf16"},
+    {"onnxruntime-fp32", "onnxruntime", "fp32"},
     {"openvino-static-int8-minmax", "openvino", "static-int8", "minmax"},
     {"onnxruntime-static-int8-minmax", "onnxruntime", "static-int8", "minmax"},
     {"openvino-static-int8-minmax-bf16", "openvino", "static-int8", "minmax", "bf16"},
@@ -62,6 +63,7 @@ Recipe make(const Row& row, const PlanInput& input) {
   if (backend != input.backends.end())
     for (const auto& [key, value] : input.session)
       if (backend->second.options.contains(key)) recipe.options[key] = value;
+  if (input.rewrite) recipe.steps.push_back({"rewrite", "", {{"disable", input.disabled_passes}}});
   if (quantizer == "nncf") {
     recipe.steps.push_back({"nncf", "nncf", {{"ignored_patterns", nodes}, {"vnni", input.machine.has_vnni()}}});
     recipe.format = "openvino-ir";
@@ -85,7 +87,7 @@ Recipe make(const Row& row, const PlanInput& input) {
       recipe.options["precision"] = recipe.requested_precision;
     recipe.techniques = {recipe.requested_precision};
   } else {
-    recipe.techniques = {"graph compilation"};
+    recipe.techniques = {recipe.backend == "onnxruntime" ? "lossless rewriting" : "graph compilation"};
   }
   if (row.rest != std::string_view("fp32")) recipe.techniques.push_back(std::string("the rest in ") + row.rest);
   return recipe;
@@ -127,6 +129,8 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
     if (hint != "fp32" && !input.exclude_nodes.empty())
       return "OpenVINO sets " + hint + " for the whole model, nodes cannot be left out; try without --exclude-nodes";
   }
+  if (recipe.backend == "onnxruntime" && precision == "fp32" && recipe.steps.empty())
+    return "without rewriting it is the original";
   if (recipe.backend == "onnxruntime" && precision == "bf16")
     return "ONNX Runtime has no bf16 kernels for this processor";
   return {};

@@ -86,7 +86,8 @@ Result<Recipe> recipe_from_json(const Json& json) {
   for (const Json& item : *steps) {
     StepSpec step;
     SPEEDSTER_ASSIGN(step.step, json_string(item, "step", kWho));
-    static const std::vector<std::string> kNative = {"simplify", "quantize-dynamic", "quantize-static", "convert-half"};
+    if (step.step == "simplify") step.step = "rewrite";  // what it was called before it had passes
+    static const std::vector<std::string> kNative = {"rewrite", "quantize-dynamic", "quantize-static", "convert-half"};
     if (!item.contains("toolchain") && std::find(kNative.begin(), kNative.end(), step.step) == kNative.end())
       return Error(ErrorKind::kBadInput, "[candidates] expected a step of " + join(kNative, ", ") +
                                              " or one with its \"toolchain\", got \"" + step.step + "\"");

@@ -16,7 +16,7 @@ namespace speedster::compiler {
 
 /// One compression or conversion step before the backend compiles.
 struct StepSpec {
-  std::string step;       ///< "quantize-static", "quantize-dynamic", "convert-half", "nncf"
+  std::string step;       ///< "rewrite", "quantize-static", "quantize-dynamic", "convert-half", "nncf"
   std::string toolchain;  ///< empty = native, inside the worker
   Json options = Json::object();
 };
@@ -68,6 +68,8 @@ struct PlanInput {
   std::vector<std::string> wanted_backends;    ///< empty = all
   std::vector<std::string> wanted_precisions;  ///< empty = all
   std::vector<std::string> exclude_nodes;
+  bool rewrite = true;                       ///< recipes begin with the lossless rewriting of the graph
+  std::vector<std::string> disabled_passes;  ///< of it
   std::vector<Prior> priors;                   ///< empty: all alike
   std::map<std::string, std::string> session;  ///< spinning, arena, streams, …: each for the backends that know it
 };

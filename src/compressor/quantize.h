@@ -98,7 +98,7 @@ struct QuantizationSummary {
 Result<void> refuse_quantized(const onnx_model::OnnxModel& model);
 
 /// QDQ form: QuantizeLinear/DequantizeLinear around activations, quantized weights with per-channel scales. The model
-/// should have been simplified (simplify.h) before its ranges were taken. Kinds: bad input (a range missing or not
+/// should have been rewritten (rewrite/rewrite.h) before its ranges were taken. Kinds: bad input (a range missing or not
 /// finite), unsupported (quantized already, opset below 11).
 Result<QuantizationSummary> quantize_static(onnx_model::OnnxModel& model, const Target& target, const Ranges& ranges,
                                             const StaticOptions& options);

@@ -19,10 +19,6 @@ auto change_file(const fs::path& in, const fs::path& out, const Change& change)
 
 }  // namespace
 
-Result<Simplification> simplify_file(const fs::path& in, const fs::path& out) {
-  return change_file(in, out, [](OnnxModel& model) { return simplify(model); });
-}
-
 Result<QuantizationSummary> quantize_dynamic_file(const fs::path& in, const fs::path& out,
                                                   const DynamicOptions& options) {
   return change_file(in, out, [&](OnnxModel& model) { return quantize_dynamic(model, options); });
@@ -43,12 +39,6 @@ Json to_json(const QuantizationSummary& summary) {
           {"candidate_nodes", summary.candidate_nodes},
           {"nodes", summary.nodes},
           {"skipped", summary.skipped}};
-}
-
-Json to_json(const Simplification& simplification) {
-  return {{"folded_after", simplification.folded_after},
-          {"folded_before", simplification.folded_before},
-          {"activations", simplification.activations}};
 }
 
 Json to_json(const Ranges& ranges) {

@@ -6,12 +6,10 @@
 
 #include "base/json.h"
 #include "compressor/quantize.h"
-#include "compressor/simplify.h"
 
 namespace speedster::compressor {
 
 /// Each reads `in`, writes `out` (with `out`.data beside it where the weights are large) and leaves `in` as it was.
-Result<Simplification> simplify_file(const std::filesystem::path& in, const std::filesystem::path& out);
 Result<QuantizationSummary> quantize_dynamic_file(const std::filesystem::path& in, const std::filesystem::path& out,
                                                   const DynamicOptions& options);
 Result<QuantizationSummary> quantize_static_file(const std::filesystem::path& in, const std::filesystem::path& out,
@@ -22,8 +20,6 @@ Result<QuantizationSummary> convert_half_file(const std::filesystem::path& in, c
 
 /// {"quantized_nodes", "candidate_nodes", "nodes": […], "skipped": […]}
 Json to_json(const QuantizationSummary& summary);
-/// {"folded_after", "folded_before", "activations"}
-Json to_json(const Simplification& simplification);
 /// {TENSOR: [low, high], …}; exact: reading gives the same doubles.
 Json to_json(const Ranges& ranges);
 /// Kind corrupt for anything that to_json() would not write.

@@ -31,15 +31,19 @@ void collect_captures(const GraphProto& graph, std::vector<std::string>& names) 
   for (const auto& output : graph.output()) add(output.name());
 }
 
+/// All names but those of the graph's own nodes.
 void collect_names(const GraphProto& graph, std::unordered_set<std::string>& names) {
   for (const auto& input : graph.input()) names.insert(input.name());
   for (const auto& tensor : graph.initializer()) names.insert(tensor.name());
   for (const auto& node : graph.node()) {
-    names.insert(node.name());
     names.insert(node.output().begin(), node.output().end());
+    const auto collect_inner = [&](const GraphProto& inner) {
+      for (const auto& inside : inner.node()) names.insert(inside.name());
+      collect_names(inner, names);
+    };
     for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) collect_names(attribute.g(), names);
-      for (const auto& inner : attribute.graphs()) collect_names(inner, names);
+      if (attribute.has_g()) collect_inner(attribute.g());
+      for (const auto& inner : attribute.graphs()) collect_inner(inner);
     }
   }
 }
@@ -166,12 +170,13 @@ Graph::Graph(OnnxModel& model) : model_(model) { index(); }
 
 void Graph::index() {
   producers_.clear(), uses_.clear(), initializers_.clear(), outputs_.clear(), names_.clear(), used_before_.clear();
-  removed_.clear();
+  removed_.clear(), node_names_.clear();
   GraphProto& graph = proto();
   collect_names(graph, names_);
   for (const auto& tensor : graph.initializer()) initializers_[tensor.name()] = &tensor;
   for (const auto& output : graph.output()) outputs_.insert(output.name());
   for (auto& node : *graph.mutable_node()) {
+    node_names_.insert(node.name());
     for (const auto& output : node.output())
       if (!output.empty()) producers_[output] = &node;
     for (const auto& input : node.input()) add_use(input, &node);
@@ -264,18 +269,22 @@ Result<Tensor> Graph::load_constant(std::string_view value) const {
   return Error(ErrorKind::kNotFound, "[onnx] expected '" + name + "' to be constant, got a computed value");
 }
 
-std::string Graph::unique(const std::string& base) {
+std::string Graph::free_name(const std::string& base) {
   std::string name = base;
-  for (int& suffix = next_suffix_[base]; !names_.insert(name).second;) name = base + "_" + std::to_string(++suffix);
+  for (int& suffix = next_suffix_[base]; names_.contains(name) || node_names_.contains(name);)
+    name = base + "_" + std::to_string(++suffix);
   return name;
 }
+
+std::string Graph::unique(const std::string& base) { return *names_.insert(free_name(base)).first; }
 
 NodeProto& Graph::add_node(const std::string& op, const std::vector<std::string>& inputs,
                            const std::vector<std::string>& outputs, const std::string& name,
                            const std::string& domain) {
   NodeProto* node = proto().add_node();
   node->set_op_type(op);
-  node->set_name(unique(name));
+  node->set_name(free_name(name));
+  node_names_.insert(node->name());
   if (!domain.empty()) node->set_domain(domain);
   for (const std::string& input : inputs) {
     node->add_input(input);
@@ -314,7 +323,8 @@ void Graph::set_output(NodeProto& node, int index, const std::string& value) {
 }
 
 void Graph::remove_node(NodeProto& node) {
-  removed_.insert(&node);
+  if (!removed_.insert(&node).second) return;
+  if (const auto name = node_names_.find(node.name()); name != node_names_.end()) node_names_.erase(name);
   for (const auto& input : node.input()) drop_use(input, &node);
   for (const auto& name : captured_names(node)) drop_use(name, &node);
   for (const auto& output : node.output())

@@ -65,7 +65,7 @@ class Graph {
   /// Its values.
   Result<Tensor> load_constant(std::string_view value) const;
 
-  /// `base`, or `base_1`, `base_2`, …: a name that no value or node has.
+  /// `base`, or `base_1`, `base_2`, …: a name that no value or node has. That of a removed node is free again.
   std::string unique(const std::string& base);
   ::onnx::NodeProto& add_node(const std::string& op, const std::vector<std::string>& inputs,
                               const std::vector<std::string>& outputs, const std::string& name,
@@ -84,6 +84,7 @@ class Graph {
 
  private:
   void index();
+  std::string free_name(const std::string& base);
   void add_use(const std::string& value, ::onnx::NodeProto* node);
   void drop_use(const std::string& value, ::onnx::NodeProto* node);
 
@@ -92,6 +93,7 @@ class Graph {
   std::unordered_map<std::string, std::vector<::onnx::NodeProto*>> uses_;  // with repetitions
   std::unordered_map<std::string, const ::onnx::TensorProto*> initializers_;
   std::unordered_set<std::string> outputs_, names_, used_before_;
+  std::unordered_multiset<std::string> node_names_;  // of this graph; names_ has all others
   std::unordered_set<const ::onnx::NodeProto*> removed_;
   std::unordered_map<std::string, int> next_suffix_;
 };

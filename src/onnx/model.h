@@ -14,7 +14,7 @@
 
 #include "model/signature.h"
 
-// onnx-ml.proto, generated; this header and src/onnx, src/compressor alone see it.
+// onnx-ml.proto, generated; this header and src/onnx, src/rewrite, src/compressor alone see it.
 namespace onnx {
 class AttributeProto;
 class GraphProto;

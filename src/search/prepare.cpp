@@ -20,6 +20,8 @@ constexpr double kCalibrationShare = 0.12, kCalibrationCost = 3;
 // Samples for what single nodes lose, and the part of a stage's time for it under a time budget.
 constexpr std::size_t kLookedAt = 8;
 constexpr double kLookShare = 0.3;
+// Samples that a rewritten graph is compared on at most.
+constexpr std::size_t kRewriteSamples = 4;
 
 /// The parts of the pipeline that turn one file into the next.
 class Preparation {
@@ -30,11 +32,14 @@ class Preparation {
   /// Up to the step that quantizes, and then what that step would do node by node.
   Result<compressor::Sensitivities> sensitivities() {
     for (const compiler::StepSpec& step : candidate_.recipe.steps) {
+      if (step.step == "rewrite") {
+        SPEEDSTER_TRY(rewrite(step));
+        continue;
+      }
       if (step.step != "quantize-static") {
         SPEEDSTER_TRY(apply(step));
         continue;
       }
-      SPEEDSTER_TRY(apply({"simplify", "", Json::object()}));
       SPEEDSTER_TRY(calibrate(step));
       return look(step);
     }
@@ -43,12 +48,14 @@ class Preparation {
 
   Result<void> run() {
     for (const compiler::StepSpec& step : candidate_.recipe.steps) {
-      if (step.step == "quantize-static") {
-        SPEEDSTER_TRY(apply({"simplify", "", Json::object()}));
-        SPEEDSTER_TRY(calibrate(step));
+      if (step.step == "rewrite") {
+        SPEEDSTER_TRY(rewrite(step));
+        continue;
       }
+      if (step.step == "quantize-static") SPEEDSTER_TRY(calibrate(step));
       SPEEDSTER_TRY(apply(step));
     }
+    SPEEDSTER_TRY(refuse_the_original());
     return compile();
   }
 
@@ -103,11 +110,53 @@ class Preparation {
                  "[toolchain] expected a step " + step.step + " in " + step.toolchain + ", got none");
   }
 
-  void add_samples(job::JobRequest& job) {
+  void add_samples(job::JobRequest& job, const std::vector<std::size_t>& indices) const {
     job.inputs["samples"] = session_.store_directory;
     job.input_digests["samples"] = session_.store.digest();
     job.owned.insert("samples");
-    job.options["indices"] = session_.split.calibration;
+    job.options["indices"] = indices;
+  }
+
+  /// The lossless rewriting, one job for all candidates. Where it cannot be done, the graph stays as it is: that the
+  /// rewriting fails is no reason why a candidate should.
+  Result<void> rewrite(const compiler::StepSpec& step) {
+    job::JobRequest job = request(step.step, "compress");
+    job.options = step.options;
+    if (step.options.contains("backend")) {
+      SPEEDSTER_ASSIGN(const std::string backend, json_string(step.options, "backend", step.step));
+      job.toolchain_version = version_with(backend);
+    }
+    std::vector<std::size_t> samples = session_.split.calibration;
+    if (samples.empty()) samples = session_.split.search;
+    samples.resize(std::min(samples.size(), kRewriteSamples));
+    add_samples(job, samples);
+    Result<job::JobResult> result = execute(job);
+    if (result.ok()) {
+      candidate_.rewriting = result->result.value("summary", Json::object());
+      return take_model(*result, step.step);
+    }
+    const ErrorKind kind = result.error().kind();
+    if (kind == ErrorKind::kNoSpace || kind == ErrorKind::kCancelled || kind == ErrorKind::kUsage ||
+        session_.deadline.passed())
+      return std::move(result).error();
+    SPEEDSTER_TRY(session_.model_unchanged());
+    candidate_.not_rewritten = result.error().message();
+    if (!candidate_.row.job_directory.empty())
+      candidate_.not_rewritten += "; try " + candidate_.row.job_directory + "/repro.sh, which repeats it";
+    candidate_.row.job_directory.clear();
+    return {};
+  }
+
+  /// Another name for the original would be measured for nothing.
+  Result<void> refuse_the_original() const {
+    const compiler::Recipe& recipe = candidate_.recipe;
+    const bool rewrites = !recipe.steps.empty() && std::ranges::all_of(recipe.steps, [](const compiler::StepSpec& s) {
+      return s.step == "rewrite";
+    });
+    if (!rewrites || recipe.backend != session_.original.backend || recipe.options != session_.original.options ||
+        (candidate_.rewriting && candidate_.rewriting->value("changes", 1) > 0))
+      return {};
+    return Error(ErrorKind::kUnsupported, "[rewrite] expected something to rewrite, got nothing: it is the original");
   }
 
   /// All of the part, but for what a time budget has no room for: ranges settle after few samples.
@@ -135,8 +184,7 @@ class Preparation {
     // A power of two, so that a little more or less of it is the same job.
     const std::uint64_t most = std::bit_floor(std::max<std::uint64_t>(job.limits.memory_bytes / 4, 1));
     if (most < compressor::CalibrateOptions().memory_bytes) job.options["memory_bytes"] = most;
-    add_samples(job);
-    job.options["indices"] = calibration_samples();
+    add_samples(job, calibration_samples());
     SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
     ranges_ = result.directory / "out" / "ranges.json";
     return {};
@@ -147,8 +195,7 @@ class Preparation {
     job.options = step.options;
     if (!session_.request->output_name.empty()) job.options["output"] = session_.request->output_name;
     job.inputs["ranges"] = ranges_;
-    add_samples(job);
-    job.options["indices"] = samples::spread_over(session_.split.calibration, kLookedAt);
+    add_samples(job, samples::spread_over(session_.split.calibration, kLookedAt));
     // A part of the time that is left; rounded, so that a second search finds the same job.
     if (session_.deadline.limited())
       job.options["most_seconds"] = std::max(1.0, std::floor(kLookShare * session_.deadline.left()));
@@ -166,11 +213,15 @@ class Preparation {
       SPEEDSTER_ASSIGN(job.toolchain_version, toolchain_version(step));
     }
     if (step.step == "quantize-static") job.inputs["ranges"] = ranges_;
-    if (!step.toolchain.empty()) add_samples(job);
-    SPEEDSTER_ASSIGN(job::JobResult result, execute(job));
-    SPEEDSTER_ASSIGN(const Json* files, json_object(result.result, "files", step.step));
-    SPEEDSTER_ASSIGN(const std::string model, json_string(*files, "model", step.step));
-    SPEEDSTER_ASSIGN(current_, inside(result.directory, model, step.step));
+    if (!step.toolchain.empty()) add_samples(job, session_.split.calibration);
+    SPEEDSTER_ASSIGN(const job::JobResult result, execute(job));
+    return take_model(result, step.step);
+  }
+
+  Result<void> take_model(const job::JobResult& result, const std::string& step) {
+    SPEEDSTER_ASSIGN(const Json* files, json_object(result.result, "files", step));
+    SPEEDSTER_ASSIGN(const std::string model, json_string(*files, "model", step));
+    SPEEDSTER_ASSIGN(current_, inside(result.directory, model, step));
     return {};
   }
 

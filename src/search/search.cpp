@@ -169,6 +169,7 @@ class Search {
       SPEEDSTER_ASSIGN(recipes, planned(original));
       planned_ = true;
     }
+    session_.original = original;
     original_ = candidate_of(std::move(original));
     defaults_ = candidate_of(std::move(defaults));
     note_unused_patterns(recipes);

@@ -43,6 +43,8 @@ struct Candidate {
   bool out = false;                        ///< its fate is decided
   double rough_seconds = 0;                ///< a call as it was seen while checking: an upper bound, 0 = unknown
   std::optional<Error> error;              ///< why it could not be made
+  std::optional<Json> rewriting;           ///< what the lossless rewriting of its graph did
+  std::string not_rewritten;               ///< why it could not be rewritten and is made of the graph as it is
   std::shared_ptr<TimingNotes> notes = std::make_shared<TimingNotes>();
 };
 
@@ -55,6 +57,7 @@ struct Session {
   std::optional<compiler::CandidatesFile> replayed;  ///< of an earlier search: repeated in place of a plan
   std::filesystem::path model;
   std::string model_digest;
+  compiler::Recipe original;  ///< what candidates are measured against
   std::vector<std::filesystem::path> model_companions;  ///< its external data
   std::vector<std::pair<std::filesystem::path, FileStamp>> model_stamps;
   Signature signature;                 ///< with the ranges of dynamic axes

@@ -251,6 +251,7 @@ Difference difference(const TensorView& a, const TensorView& b) {
   else
     result.cosine = aa == 0 && bb == 0 ? 1 : 0;
   result.relative_l2 = aa > 0 ? std::sqrt(dd / aa) : std::sqrt(bb) / scale;
+  result.norm = std::sqrt(aa) / scale;
   if (sums.count == 0) return result;
   const auto n = static_cast<double>(sums.count);
   const double mean = sums.shifted / n;

@@ -14,6 +14,7 @@ struct Difference {
   std::int64_t count = 0;  ///< elements compared
   double cosine = 1;       ///< 1 for two zero vectors, 0 if only one is zero
   double relative_l2 = 0;  ///< |a-b| / |a|; |b| if a is zero
+  double norm = 0;         ///< |a|
   double mse = 0;
   double variance = 0;       ///< of the original, population
   double mean_relative = 0;  ///< mean of |a-b| / (max(|a|,|b|) + 1e-5): Speedster 0.4's numeric_precision

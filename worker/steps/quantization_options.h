@@ -18,7 +18,7 @@ Result<QuantizationOptions> quantization_options(const StepContext& context, con
 /// The input "ranges", those of the method that the options name.
 Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options);
 
-/// The input "model". It should have been simplified before its ranges are taken.
+/// The input "model". It should have been rewritten before its ranges are taken.
 Result<onnx_model::OnnxModel> model_input(const StepContext& context);
 
 }  // namespace speedster::worker

@@ -1,7 +1,6 @@
 /// The steps that change weights: thin shells over the compressor.
 #include "compressor/quantize.h"
 
-#include "compressor/simplify.h"
 #include "compressor/steps.h"
 #include "worker/steps/quantization_options.h"
 #include "worker/steps/step.h"
@@ -89,13 +88,6 @@ Result<Json> convert_half_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const auto summary,
                    compressor::convert_half(model, half, compressor::sensitive_operators(), context.texts("exclude")));
   return saved(context, model, summary);
-}
-
-Result<Json> simplify_step(const StepContext& context) {
-  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
-  SPEEDSTER_ASSIGN(const compressor::Simplification done, compressor::simplify(model));
-  SPEEDSTER_TRY(model.save(context.out / kModelFile));
-  return Json{{"files", {{"model", std::string("out/") + kModelFile}}}, {"summary", compressor::to_json(done)}};
 }
 
 }  // namespace speedster::worker

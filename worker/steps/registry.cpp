@@ -10,8 +10,8 @@ std::span<const Step> steps() {
       {"pack", pack_step},
       {"quantize-dynamic", quantize_dynamic_step},
       {"quantize-static", quantize_static_step},
+      {"rewrite", rewrite_step},
       {"sensitivity", sensitivity_step},
-      {"simplify", simplify_step},
   };
   return kSteps;
 }

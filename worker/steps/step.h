@@ -48,8 +48,8 @@ Result<Json> convert_half_step(const StepContext& context);
 Result<Json> pack_step(const StepContext& context);
 Result<Json> quantize_dynamic_step(const StepContext& context);
 Result<Json> quantize_static_step(const StepContext& context);
+Result<Json> rewrite_step(const StepContext& context);
 Result<Json> sensitivity_step(const StepContext& context);
-Result<Json> simplify_step(const StepContext& context);
 
 /// Hands the job over to a toolchain's script: cuts the samples that it wants, and becomes the script. Returns only
 /// where that fails.

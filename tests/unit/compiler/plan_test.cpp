@@ -83,8 +83,9 @@ TEST(Plan, AQuantizedGraphIsAlsoTriedWithTheRestInBfloat16) {
     const Recipe& half = named(recipes, name + "-bf16");
     EXPECT_EQ(plain.options.at("precision"), "fp32") << name;
     EXPECT_EQ(half.options.at("precision"), "bf16") << name;
-    ASSERT_EQ(half.steps.size(), 1U) << name;
-    EXPECT_EQ(half.steps[0].options, plain.steps[0].options) << name << ": the same graph, made once";
+    ASSERT_EQ(half.steps.size(), 2U) << name;
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_EQ(half.steps[i].options, plain.steps[i].options) << name << ": the same graph, made once";
     EXPECT_EQ(half.requested_precision, "static-int8");
   }
 }
@@ -168,13 +169,30 @@ TEST(Plan, ExcludedNodesReachEveryStepOrTheRowSaysSo) {
   input.exclude_nodes = {"/head/*"};
   for (const Recipe& recipe : planned(input)) {
     if (recipe.not_possible.empty() && recipe.requested_precision != "fp32") {
-      ASSERT_EQ(recipe.steps.size(), 1U) << recipe.name;
-      const Json& options = recipe.steps[0].options;
+      ASSERT_EQ(recipe.steps.size(), 2U) << recipe.name;
+      const Json& options = recipe.steps[1].options;
       EXPECT_EQ(options.contains("exclude") ? options["exclude"] : options["ignored_patterns"], Json({"/head/*"}))
           << recipe.name;
     }
   }
   EXPECT_THAT(named(planned(input), "openvino-bf16").not_possible, HasSubstr("--exclude-nodes"));
+}
+
+TEST(Plan, EveryRecipeBeginsWithTheRewritingUnlessThereIsNone) {
+  PlanInput input = everything();
+  input.disabled_passes = {"affine-after"};
+  for (const Recipe& recipe : planned(input)) {
+    ASSERT_FALSE(recipe.steps.empty()) << recipe.name;
+    EXPECT_EQ(recipe.steps[0].step, "rewrite") << recipe.name;
+    EXPECT_EQ(recipe.steps[0].options, (Json{{"disable", {"affine-after"}}})) << recipe.name << ": one job for all";
+  }
+  EXPECT_TRUE(original({}).steps.empty());
+  EXPECT_TRUE(original_at_defaults(false).steps.empty());
+  EXPECT_EQ(named(planned(input), "onnxruntime-fp32").not_possible, "");
+  input.rewrite = false;
+  for (const Recipe& recipe : planned(input))
+    for (const StepSpec& step : recipe.steps) EXPECT_NE(step.step, "rewrite") << recipe.name;
+  EXPECT_THAT(named(planned(input), "onnxruntime-fp32").not_possible, HasSubstr("it is the original"));
 }
 
 TEST(Plan, OnlyWhatIsWanted) {

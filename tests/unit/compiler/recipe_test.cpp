@@ -28,6 +28,14 @@ TEST(Recipe, ACandidatesFile) {
   EXPECT_EQ(file->candidates[0].options.at("delay_us"), "5");
 }
 
+TEST(Recipe, TheRewritingIsKnownByItsOldNameToo) {
+  const auto file = read_candidates(
+      R"({"candidates": [{"name": "a", "backend": "reference", "steps": [{"step": "simplify"}, {"step": "rewrite"}]}]})");
+  ASSERT_TRUE(file.ok()) << file.error().full_message();
+  ASSERT_EQ(file->candidates[0].steps.size(), 2U);
+  for (const StepSpec& step : file->candidates[0].steps) EXPECT_EQ(step.step, "rewrite");
+}
+
 TEST(Recipe, WhatIsWrongWithAFileIsBadInput) {
   for (const char* text :
        {"", "[]", "{", R"({"candidates": 3})", R"({"candidates": [{"backend": "reference"}]})",

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compressor/simplify.h"
+#include "rewrite/rewrite.h"
 #include "unit/compressor/graphs.h"
 
 namespace speedster::compressor {
@@ -23,7 +23,7 @@ Quantized quantized(const OnnxModel& original, const std::string& backend, const
                     const StaticOptions& options = {}, bool vnni = true) {
   const Target target = value_or_throw(target_for(backend, vnni));
   OnnxModel model = original.clone();
-  value_or_throw(simplify(model));
+  value_or_throw(rewrite::rewrite(model, {}));
   const Ranges ranges = calibrated(model, calibration_tensors(model, target, options), shape);
   QuantizationSummary summary = value_or_throw(quantize_static(model, target, ranges, options));
   return {std::move(model), std::move(summary)};

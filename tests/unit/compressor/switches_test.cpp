@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "compressor/simplify.h"
+#include "rewrite/rewrite.h"
 #include "unit/compressor/graphs.h"
 
 namespace speedster::compressor {
@@ -19,7 +19,7 @@ class Switches {
  public:
   Switches(const OnnxWriter& writer, const std::string& backend, const Shape& shape)
       : exact_(parsed(writer)), input_(random_tensor(shape, 7)) {
-    value_or_throw(simplify(exact_));
+    value_or_throw(rewrite::rewrite(exact_, {}));
     const Target target = value_or_throw(target_for(backend, true));
     const Ranges ranges = calibrated(exact_, calibration_tensors(exact_, target, {}), shape);
     OnnxModel quantized = exact_.clone(), switched = exact_.clone();

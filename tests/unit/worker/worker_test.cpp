@@ -55,8 +55,8 @@ class Worker : public ::testing::Test {
 
   fs::path path(const std::string& name) const { return folder_->path() / name; }
 
-  /// The model, and samples of batch 2 for it.
-  void use(const testing::OnnxWriter& writer) {
+  /// The model, and samples for it with dynamic axes of this extent.
+  void use(const testing::OnnxWriter& writer, std::int64_t extent = 2) {
     fs::create_directories(path("model"));
     model_ = path("model") / "model.onnx";
     writer.save(model_);
@@ -70,7 +70,7 @@ class Worker : public ::testing::Test {
     options.random_count = kSamples;
     for (const TensorSpec& input : signature_.inputs) {
       Shape shape = input.shape();
-      for (std::int64_t& size : shape) size = size < 0 ? 2 : size;
+      for (std::int64_t& size : shape) size = size < 0 ? extent : size;
       options.shapes[input.name] = shape;
     }
     const auto store = samples::build_store(options, signature_, path("store"));
@@ -84,6 +84,13 @@ class Worker : public ::testing::Test {
     request.options = options;
     request.limits.threads = 1;
     return request;
+  }
+  job::JobRequest rewrite_request(const Json& more = Json::object()) const {
+    job::JobRequest rewrite = request("rewrite", {{"backend", "reference"}});
+    rewrite.options.update(more);
+    rewrite.inputs["samples"] = path("store");
+    rewrite.owned = {"samples"};
+    return rewrite;
   }
   job::JobResult run(const job::JobRequest& request) {
     auto result = cache_->run(*supervisor_, request, Deadline::in(120), CancelToken());
@@ -180,13 +187,13 @@ TEST_F(Worker, ExternalDataTravelsWithItsModel) {
 }
 
 TEST_F(Worker, StepsTakeExternalDataAsTheyTakeAModelInOneFile) {
-  const std::pair<const char*, Json> steps[] = {{"simplify", Json::object()},
+  const std::pair<const char*, Json> steps[] = {{"rewrite", {{"backend", "reference"}}},
                                                 {"quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}}},
                                                 {"convert-half", {{"kind", "fp16"}}}};
   const auto outputs = [&](const std::vector<fs::path>& companions) {
     std::vector<std::vector<float>> all;
     for (const auto& [step, options] : steps) {
-      job::JobRequest one = request(step, options);
+      job::JobRequest one = std::string(step) == "rewrite" ? rewrite_request(options) : request(step, options);
       if (!companions.empty()) one.companions["model"] = companions;
       const job::JobResult made = run(one);
       EXPECT_TRUE(made.ok()) << step << ": " << to_text(made.result);
@@ -221,9 +228,9 @@ TEST_F(Worker, PackTakesAFileAsItIs) {
 
 TEST_F(Worker, StaticQuantizationFromCalibrationToDraft) {
   const Json options = {{"target", "onnxruntime"}, {"vnni", true}, {"calibration", "minmax"}};
-  const job::JobResult simplified = run(request("simplify", Json::object()));
-  ASSERT_TRUE(simplified.ok()) << to_text(simplified.result);
-  const fs::path model = simplified.directory / "out" / "model.onnx";
+  const job::JobResult rewritten = run(rewrite_request());
+  ASSERT_TRUE(rewritten.ok()) << to_text(rewritten.result);
+  const fs::path model = rewritten.directory / "out" / "model.onnx";
 
   job::JobRequest calibrate = request("calibrate", options);
   calibrate.options["backend"] = "reference";
@@ -290,6 +297,27 @@ TEST_F(Worker, WhatEachNodeLosesInInt8) {
   EXPECT_EQ(none.error().kind(), ErrorKind::kUsage);
 }
 
+TEST_F(Worker, RewritingIsComparedOnRealSamples) {
+  use(testing::models::small_cnn(), 9);
+  const job::JobResult done = run(rewrite_request({{"indices", {4, 1}}}));
+  ASSERT_TRUE(done.ok()) << to_text(done.result);
+  const Json& summary = done.result["summary"];
+  EXPECT_EQ(summary["samples"], 2);
+  EXPECT_EQ(summary["changes"], 1);
+  EXPECT_EQ(summary["nodes_after"].get<int>() + 1, summary["nodes_before"].get<int>());
+  for (const Json& pass : summary["passes"]) {
+    EXPECT_EQ(pass["undone"], "");
+    EXPECT_EQ(pass["relative_l2"].is_null(), pass["changes"] == 0) << pass;
+  }
+  EXPECT_FALSE(fs::exists(done.directory / "graphs"));
+  const job::JobResult none = run(rewrite_request({{"disable", {"all"}}}));
+  ASSERT_TRUE(none.ok()) << to_text(none.result);
+  EXPECT_EQ(none.result["summary"]["changes"], 0);
+  EXPECT_EQ(run(rewrite_request({{"disable", {"no-such-pass"}}})).error().kind(), ErrorKind::kUsage);
+  EXPECT_EQ(run(rewrite_request({{"indices", Json::array()}})).error().kind(), ErrorKind::kUsage);
+  EXPECT_EQ(run(rewrite_request({{"indices", {99}}})).error().kind(), ErrorKind::kUsage);
+}
+
 TEST_F(Worker, DynamicQuantizationAndHalfPrecision) {
   const job::JobResult dynamic = run(request("quantize-dynamic", {{"target", "onnxruntime"}, {"vnni", true}}));
   ASSERT_TRUE(dynamic.ok()) << to_text(dynamic.result);
@@ -313,7 +341,7 @@ TEST_F(Worker, FailuresKeepTheirKindAcrossTheProcess) {
   EXPECT_EQ(run(unknown).error().kind(), ErrorKind::kNotFound);
   EXPECT_EQ(compile(model_, {{"no_such_option", "1"}}).error().kind(), ErrorKind::kUsage);
   std::ofstream(model_) << "this is no ONNX";
-  EXPECT_EQ(run(request("simplify", Json::object())).error().kind(), ErrorKind::kBadInput);
+  EXPECT_EQ(run(rewrite_request()).error().kind(), ErrorKind::kBadInput);
 }
 
 TEST_F(Worker, ACrashInTheBackendIsARowWithAScript) {

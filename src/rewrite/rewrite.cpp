@@ -1,0 +1,130 @@
+#include "rewrite/rewrite.h"
+
+#include <onnx-ml.pb.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "onnx/graph.h"
+
+namespace speedster::rewrite {
+namespace {
+
+using onnx_model::OnnxModel;
+
+constexpr const char* kAll = "all";
+
+bool contains(std::span<const std::string> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::size_t node_count(const OnnxModel& model) {
+  const auto& nodes = model.proto().graph().node();
+  return static_cast<std::size_t>(
+      std::count_if(nodes.begin(), nodes.end(), [](const auto& node) { return node.op_type() != "Constant"; }));
+}
+
+/// Why what a pass made is taken back; empty where it stays.
+std::string objection(const Distance& distance) {
+  if (!distance.same_shape) return "an output has another shape or type";
+  if (distance.new_non_finite) return "an output is not finite where it was";
+  if (distance.relative_l2 <= kLossless) return {};
+  char text[96];
+  std::snprintf(text, sizeof text, "an output is %.3g from the original's, more than %.0e", distance.relative_l2,
+                kLossless);
+  return text;
+}
+
+/// What no other pass would be spared either.
+bool ends_everything(const Error& error) {
+  return error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled;
+}
+
+Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options) {
+  PassRow row{std::string(pass.name)};
+  const double begin = now_seconds();
+  OnnxModel next = model.clone();
+  Result<std::size_t> changed = pass.apply(next, options.evaluate);
+  row.seconds = now_seconds() - begin;
+  if (!changed.ok()) {
+    if (ends_everything(changed.error())) return std::move(changed).error();
+    row.undone = changed.error().full_message();
+    return row;
+  }
+  row.changes = *changed;
+  if (row.changes == 0) return row;
+  if (options.verify) {
+    const double compared = now_seconds();
+    const Result<Distance> distance = options.verify(next);
+    row.verify_seconds = now_seconds() - compared;
+    if (!distance.ok() && ends_everything(distance.error())) return distance.error();
+    if (distance.ok()) row.relative_l2 = distance->relative_l2;
+    row.undone = distance.ok() ? objection(*distance) : distance.error().full_message();
+  }
+  if (row.undone.empty()) model = std::move(next);
+  return row;
+}
+
+}  // namespace
+
+Result<void> check_names(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    if (name == kAll || std::ranges::any_of(passes(), [&](const Pass& pass) { return pass.name == name; })) continue;
+    std::vector<std::string> known;
+    for (const Pass& pass : passes()) known.emplace_back(pass.name);
+    return Error(ErrorKind::kUsage,
+                 "[rewrite] expected a pass of " + join(known, ", ") + " or all, got \"" + name + "\"");
+  }
+  return {};
+}
+
+bool disables_all(std::span<const std::string> names) {
+  return contains(names, kAll) || std::ranges::all_of(passes(), [&](const Pass& p) { return contains(names, p.name); });
+}
+
+std::size_t Rewriting::changes() const {
+  std::size_t sum = 0;
+  for (const PassRow& pass : passes)
+    if (pass.undone.empty()) sum += pass.changes;
+  return sum;
+}
+
+Result<Rewriting> rewrite(OnnxModel& model, const Options& options) {
+  SPEEDSTER_TRY(check_names(options.disabled));
+  Rewriting result;
+  result.nodes_before = node_count(model);
+  result.bytes_before = model.weight_bytes();
+  for (const Pass& pass : passes()) {
+    if (contains(options.disabled, kAll) || contains(options.disabled, pass.name)) {
+      result.passes.push_back({.name = std::string(pass.name), .disabled = true});
+      continue;
+    }
+    SPEEDSTER_ASSIGN(PassRow row, run(pass, model, options));
+    result.passes.push_back(std::move(row));
+  }
+  result.nodes_after = node_count(model);
+  result.bytes_after = model.weight_bytes();
+  return result;
+}
+
+Json to_json(const Rewriting& rewriting) {
+  Json json = {{"passes", Json::array()},
+               {"nodes_before", rewriting.nodes_before},
+               {"nodes_after", rewriting.nodes_after},
+               {"bytes_before", rewriting.bytes_before},
+               {"bytes_after", rewriting.bytes_after},
+               {"changes", rewriting.changes()}};
+  for (const PassRow& pass : rewriting.passes)
+    json["passes"].push_back({{"name", pass.name},
+                              {"changes", pass.changes},
+                              {"seconds", json_from_number(pass.seconds)},
+                              {"verify_seconds", json_from_number(pass.verify_seconds)},
+                              {"relative_l2", pass.relative_l2 ? json_from_number(*pass.relative_l2) : Json(nullptr)},
+                              {"undone", pass.undone},
+                              {"disabled", pass.disabled}});
+  return json;
+}
+
+}  // namespace speedster::rewrite
