@@ -150,6 +150,10 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
            "Nodes that stay in full precision (names, operator types or shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
+  add_list(app, "--disable-pass", a.disable_passes,
+           "Leave passes of the lossless rewriting out, by name, or all of them with \"all\"")
+      ->group(kTriedGroup)
+      ->type_name("NAME,…");
   app.add_option("--priors", a.priors, "A table that orders the candidates, in place of share/speedster/priors.json")
       ->group(kTriedGroup)
       ->type_name("FILE.json");
@@ -239,6 +243,7 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
       return usage("expected --precisions of " + join(kPrecisions, ", ") + ", got \"" + precision + "\"");
   request.exclude = pieces(a.exclude);
   request.exclude_nodes = pieces(a.exclude_nodes);
+  request.disable_passes = pieces(a.disable_passes);
   request.candidates = a.candidates;
   request.priors = a.priors;
   request.recipe = a.recipe;

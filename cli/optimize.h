@@ -11,7 +11,7 @@ namespace speedster::cli {
 /// What was typed, before it is understood.
 struct OptimizeArguments {
   std::string model, package, data, labels, metric, metric_command, output_name, candidates, priors, recipe;
-  std::vector<std::string> shapes, axes, ranges, backends, precisions, exclude, exclude_nodes, session;
+  std::vector<std::string> shapes, axes, ranges, backends, precisions, exclude, exclude_nodes, disable_passes, session;
   std::optional<double> metric_drop, metric_confidence;
   std::string spinning, arena, optimization_level, time_budget, candidate_timeout, memory_limit, report, html;
   int threads = 0, concurrency = 1;

@@ -10,5 +10,5 @@ if ! command -v clang++-19 >/dev/null; then
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends clang-19 libclang-rt-19-dev
 fi
 cmake --preset fuzz -DSPEEDSTER_FUZZ_SECONDS="$seconds"
-cmake --build build/fuzz --target fuzz_ir_scan fuzz_manifest fuzz_npz fuzz_onnx fuzz_onnx_file fuzz_onnx_scan fuzz_safetensors
+cmake --build build/fuzz --target fuzz_ir_scan fuzz_manifest fuzz_npz fuzz_onnx fuzz_onnx_file fuzz_onnx_scan fuzz_rewrite fuzz_safetensors
 ctest --test-dir build/fuzz -L fuzz --output-on-failure

@@ -1,5 +1,6 @@
 #include "reference/context.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -34,6 +35,16 @@ Shape input_shape(const sp_tensor_info& declared, std::span<const std::int64_t> 
   return shape;
 }
 
+template <typename From, typename To>
+Value converted(const Value& value, Type type, Pool& pool) {
+  Value result(type, value.shape(), pool);
+  std::transform(value.as<From>(), value.as<From>() + value.count(), result.as<To>(),
+                 [](From element) { return static_cast<To>(element); });
+  return result;
+}
+Value widened(const Value& value, Pool& pool) { return converted<float, double>(value, Type::kDouble, pool); }
+Value narrowed(const Value& value, Pool& pool) { return converted<double, float>(value, Type::kFloat, pool); }
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -54,6 +65,9 @@ Context::Context(std::shared_ptr<const Model> model, std::uint32_t entry)
   }
   node_inputs_.resize(most_inputs);
   node_outputs_.resize(most_outputs);
+  if (model_->precision() != Precision::kFloat64) return;
+  wide_inputs_.resize(most_inputs);
+  wide_constants_.resize(model_->constants().size());
 }
 
 Context::~Context() {
@@ -200,8 +214,9 @@ void Context::run_step(std::size_t position, bool (*cancelled)(void*), void* use
   for (std::size_t i = 0; i < step.inputs.size(); ++i) node_inputs_[i] = look(step.inputs[i]);
   Call call(*step.node, model_->opset(), std::span(node_inputs_).first(step.inputs.size()),
             std::span(node_outputs_).first(step.outputs.size()), pool_, cancelled, user);
+  if (model_->precision() == Precision::kFloat64) widen_inputs(step);
   step.op->kernel(call);
-  if (model_->precision() != Precision::kFloat32) round_results(step);
+  round_results(step);
   for (std::size_t i = 0; i < step.outputs.size(); ++i) {
     if (step.outputs[i] >= 0) slot(step.outputs[i]) = std::move(node_outputs_[i]);
     node_outputs_[i].reset();
@@ -211,6 +226,8 @@ void Context::run_step(std::size_t position, bool (*cancelled)(void*), void* use
 
 /// float32 results of a node take values of the wanted precision. What shares memory with its input was rounded before.
 void Context::round_results(const Step& step) {
+  if (model_->precision() == Precision::kFloat32) return;
+  if (model_->precision() == Precision::kFloat64) return widen_results(step);
   for (std::size_t i = 0; i < step.outputs.size(); ++i) {
     const Value& value = node_outputs_[i];
     if (value.type() != Type::kFloat || value.buffer() == nullptr || value.buffer()->users != 1) continue;
@@ -222,11 +239,37 @@ void Context::round_results(const Step& step) {
   }
 }
 
+void Context::widen_inputs(const Step& step) {
+  for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    wide_inputs_[i].reset();
+    const Value* value = node_inputs_[i];
+    // Scales are parameters: their type is given.
+    if (value == nullptr || value->type() != Type::kFloat || (step.node->op == "Resize" && i > 0)) continue;
+    const auto slot_index = static_cast<std::size_t>(step.inputs[i]);
+    const bool is_constant = value == &model_->constants()[slot_index];
+    Value& wide = is_constant ? wide_constants_[slot_index] : wide_inputs_[i];
+    if (!wide.present()) wide = widened(*value, pool_);
+    node_inputs_[i] = &wide;
+  }
+}
+
+void Context::widen_results(const Step& step) {
+  if (step.node->op == "Constant") return;  // it may be a parameter; who computes with it widens it
+  for (std::size_t i = 0; i < step.outputs.size(); ++i)
+    if (node_outputs_[i].type() == Type::kFloat) node_outputs_[i] = widened(node_outputs_[i], pool_);
+}
+
 void Context::finish_output(std::size_t index, std::uint64_t execution) {
   const sp_tensor_info& declared = info(static_cast<std::uint32_t>(index), false);
   const Value* found = look(entry_.outputs[index]);
   if (found == nullptr)
     throw Failure(SP_INTERNAL, std::string("[reference] expected a value for '") + declared.name + "', got none");
+  Value narrow;
+  if (model_->precision() == Precision::kFloat64 && found->type() == Type::kDouble &&
+      plugin::same_dtype(*dl_dtype(Type::kFloat), declared.dtype)) {
+    narrow = narrowed(*found, pool_);
+    found = &narrow;
+  }
   if (!plugin::same_dtype(*dl_dtype(found->type()), declared.dtype))
     throw Failure(SP_INVALID, std::string("[reference] expected ") + plugin::dtype_name(declared.dtype) +
                                   " for output '" + declared.name + "', got " + type_name(found->type()));

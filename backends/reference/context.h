@@ -49,6 +49,9 @@ class Context {
   void place_inputs();
   void run_step(std::size_t position, bool (*cancelled)(void*), void* user);
   void round_results(const Step& step);
+  /// For Precision::kFloat64: a node's float32 inputs and outputs in double.
+  void widen_inputs(const Step& step);
+  void widen_results(const Step& step);
   void finish_output(std::size_t index, std::uint64_t execution);
   Value& slot(int index) { return values_[static_cast<std::size_t>(index)]; }
   /// What a slot holds: this execution's value, or the model's constant; NULL where it is absent.
@@ -58,6 +61,7 @@ class Context {
   const Entry& entry_;
   Pool pool_;
   std::vector<Value> values_, node_outputs_;
+  std::vector<Value> wide_constants_, wide_inputs_;  // for Precision::kFloat64 only
   std::vector<const Value*> node_inputs_;
   std::vector<Input> inputs_;
   std::vector<Output> outputs_;

@@ -54,8 +54,8 @@ void Call::too_large(std::int64_t count) const {
 }
 
 const Operator* find_operator(const Node& node) {
-  const bool contributed_gelu = node.domain == "com.microsoft" && node.op == "Gelu";
-  if (!node.domain.empty() && !contributed_gelu) return nullptr;
+  const bool contributed = node.domain == "com.microsoft" && (node.op == "Gelu" || node.op == "FastGelu");
+  if (!contributed && (!node.domain.empty() || node.op == "FastGelu")) return nullptr;
   for (const auto operators : {elementwise_operators(), logic_operators(), reduction_operators(), linear_operators(),
                                convolution_operators(), pooling_operators(), normalization_operators(),
                                shape_operators(), index_operators(), quantization_operators()}) {

@@ -99,7 +99,7 @@ struct Operator {
   bool integer_arithmetic = false;  ///< counts as int8 in stats
 };
 
-/// The operator's row, or NULL. Only the default domain is known, and of com.microsoft Gelu.
+/// The operator's row, or NULL. Only the default domain is known, and of com.microsoft Gelu and FastGelu.
 const Operator* find_operator(const Node& node);
 
 // The kernels, by file. Each takes what its ONNX operator takes; element types that it does not know are

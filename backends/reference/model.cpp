@@ -12,6 +12,7 @@ namespace {
 using plugin::Failure;
 
 Precision parse_precision(const std::string& name) {
+  if (name == "fp64") return Precision::kFloat64;
   return name == "bf16" ? Precision::kBFloat16 : name == "fp16" ? Precision::kFloat16 : Precision::kFloat32;
 }
 
@@ -205,7 +206,10 @@ std::vector<Type> Model::infer_types() const {
 std::string Model::stats() const {
   std::map<std::string, int> nodes;
   const std::vector<Type> types = infer_types();
-  const char* rounded = precision_ == Precision::kBFloat16 ? "bf16" : precision_ == Precision::kFloat16 ? "f16" : "f32";
+  const char* rounded = precision_ == Precision::kBFloat16  ? "bf16"
+                        : precision_ == Precision::kFloat16 ? "f16"
+                        : precision_ == Precision::kFloat64 ? "f64"
+                                                            : "f32";
   for (const int index : entries_.front().steps) {
     const Step& step = steps_[static_cast<std::size_t>(index)];
     const Type type =

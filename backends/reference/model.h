@@ -29,8 +29,8 @@ struct Entry {
   std::unique_ptr<plugin::SignatureStorage> signature;
 };
 
-/// The precision that floating-point results are rounded to after each node.
-enum class Precision { kFloat32, kBFloat16, kFloat16 };
+/// The precision that float32 results are rounded to after each node; kFloat64: they are not, only the outputs are.
+enum class Precision { kFloat32, kBFloat16, kFloat16, kFloat64 };
 
 /// SP_UNSUPPORTED where operators have no kernel; all are named at once, so that one look tells what is missing.
 void require_kernels(const OnnxFile& file);

@@ -185,6 +185,12 @@ void gelu(Call& call) {
   call.node().text("approximate", "none") == "tanh" ? real_unary<kTanhGelu>(call) : real_unary<kErfGelu>(call);
 }
 
+/// Of com.microsoft; its optional bias is not taken.
+void fast_gelu(Call& call) {
+  if (call.has(1)) call.unsupported("a bias");
+  real_unary<kTanhGelu>(call);
+}
+
 /// Bounds are attributes up to opset 10, optional inputs from then on.
 void clip(Call& call) {
   const Value& x = call.in(0);
@@ -245,6 +251,7 @@ std::span<const Operator> elementwise_operators() {
       {"Sigmoid", real_unary<kSigmoid>, 1, 1},
       {"Softplus", real_unary<kSoftplus>, 1, 1},
       {"HardSwish", real_unary<kHardSwish>, 1, 1},
+      {"FastGelu", fast_gelu, 1, 1},
       {"Gelu", gelu, 1, 1},
       {"LeakyRelu", activation<kLeakyRelu, 0.01, 0.0>, 1, 1},
       {"Elu", activation<kElu, 1.0, 0.0>, 1, 1},

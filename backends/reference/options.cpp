@@ -11,7 +11,7 @@ const plugin::OptionTable& option_table() {
     using namespace plugin;
     constexpr unsigned kEverywhere = kOpen | kLoad | kCompile;
     constexpr double kAny = std::numeric_limits<double>::infinity();
-    std::vector<OptionSpec> specs = common_load_options({"fp32", "bf16", "fp16"});
+    std::vector<OptionSpec> specs = common_load_options({"fp32", "bf16", "fp16", "fp64"});
     const std::vector<OptionSpec> own = {
         {"library", OptionType::kString, kOpen, "", "taken and not used: there is no vendor"},
         {"entries", OptionType::kString, kLoad, "main",
@@ -101,7 +101,7 @@ const plugin::OptionTable& option_table() {
 }
 
 const plugin::Description& description() {
-  static const plugin::Description text{kWho, {"onnx"}, {"fp32", "bf16", "fp16"}, claimed_dtypes(), {}};
+  static const plugin::Description text{kWho, {"onnx"}, {"fp32", "bf16", "fp16", "fp64"}, claimed_dtypes(), {}};
   return text;
 }
 

@@ -99,6 +99,25 @@ struct PrecisionMap {
   std::vector<PrecisionTrial> trials;  ///< in the order in which they were made
 };
 
+/// One pass of the lossless rewriting of the graph, which stands before everything else.
+struct RewritePass {
+  std::string name;
+  std::size_t changes = 0;            ///< places in the graph
+  double seconds = 0;                 ///< of the pass alone
+  double verify_seconds = 0;          ///< of comparing its outputs with the original's
+  std::optional<double> relative_l2;  ///< of the worst output; absent where the pass changed nothing
+  std::string judge;                  ///< the backend that ran both graphs
+  std::string undone;                 ///< why it was taken back, empty where it was not
+  bool disabled = false;
+};
+
+struct GraphRewriting {
+  std::size_t nodes_before = 0, nodes_after = 0;    ///< without constants
+  std::uint64_t bytes_before = 0, bytes_after = 0;  ///< of weights
+  std::vector<RewritePass> passes;                  ///< in their order
+  std::string failed;                               ///< why candidates were made of the graph as it came
+};
+
 struct StageTime {
   std::string stage;
   double seconds = 0;
@@ -121,7 +140,8 @@ struct Report {
   std::vector<PrecisionMap> precision_maps;
   std::vector<CornerRow> corners;
   std::vector<StageTime> stages;
-  std::string accept_command;  ///< accepts the fastest reduced candidate, empty if none
+  std::optional<GraphRewriting> rewriting;  ///< absent where no candidate had it
+  std::string accept_command;               ///< accepts the fastest reduced candidate, empty if none
   std::optional<std::size_t> accept_candidate;
   std::vector<std::string> notes;
   double seconds = 0;

@@ -161,6 +161,15 @@ Result<std::vector<std::filesystem::path>> OnnxModel::external_files() const {
   return std::vector<std::filesystem::path>(files.begin(), files.end());
 }
 
+Result<std::string> OnnxModel::digest(const ::onnx::TensorProto& tensor) const {
+  Sha256 sha;
+  SPEEDSTER_TRY(state_->storage.stream(tensor, [&](std::span<const std::byte> piece) -> Result<void> {
+    sha.update(piece);
+    return {};
+  }));
+  return sha.hex();
+}
+
 Result<std::string> OnnxModel::digest() const {
   // The graph without values, then the values in raw form: how they are stored does not count.
   ::onnx::ModelProto graph = proto();

@@ -57,6 +57,9 @@ class OnnxModel {
   /// stored (inline, typed, external, under whatever file name).
   Result<std::string> digest() const;
 
+  /// SHA-256 over the raw form of one tensor, which is read as a stream.
+  Result<std::string> digest(const ::onnx::TensorProto& tensor) const;
+
   /// Writes the model, atomically and streaming: weights that lie in files are copied piece by piece, never held whole.
   /// Where all weights exceed `inline_limit` bytes (2 GB at most, protobuf's own bound), tensors of 1 KiB and more go
   /// to `NAME.data` beside it. Saving over the file that was read is allowed. Kinds: no space, permission, …

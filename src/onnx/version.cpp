@@ -117,4 +117,12 @@ Result<void> raise_opset(OnnxModel& model, std::int64_t target) {
   return {};
 }
 
+void import_domain(OnnxModel& model, const std::string& domain, std::int64_t version) {
+  for (const auto& import : model.proto().opset_import())
+    if (import.domain() == domain) return;
+  auto* import = model.proto().add_opset_import();
+  import->set_domain(domain);
+  import->set_version(version);
+}
+
 }  // namespace speedster::onnx_model

@@ -3,6 +3,7 @@
 #include <speedster/error.h>
 
 #include <cstdint>
+#include <string>
 
 #include "onnx/model.h"
 
@@ -13,5 +14,10 @@ namespace speedster::onnx_model {
 /// flattening, Dropout its attributes. Kind unsupported, naming the operator, and the model unchanged, where it is
 /// older than 11 or an operator would have to change that is in a subgraph or function or has no rule.
 Result<void> raise_opset(OnnxModel& model, std::int64_t target);
+
+/// The domain of operators that ONNX Runtime adds to the standard; OpenVINO's importer knows many of them.
+inline constexpr const char* kContributed = "com.microsoft";
+/// Names a domain of operators in the model, if it is not yet.
+void import_domain(OnnxModel& model, const std::string& domain, std::int64_t version);
 
 }  // namespace speedster::onnx_model

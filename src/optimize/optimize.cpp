@@ -12,6 +12,7 @@
 #include "optimize/replay.h"
 #include "optimize/save.h"
 #include "package/writer.h"
+#include "rewrite/rewrite.h"
 #include "search/search.h"
 #include "toolchain/toolchain.h"
 
@@ -69,6 +70,8 @@ Result<void> validate(const OptimizeRequest& request) {
     return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
   if (request.concurrency < 1)
     return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
+  if (auto known = rewrite::check_names(request.disable_passes); !known.ok())
+    return std::move(known).error().wrap("[optimize] expected --disable-pass with names of passes");
   return {};
 }
 

@@ -8,6 +8,8 @@
 #include <limits>
 #include <numeric>
 
+#include "base/text.h"
+
 namespace speedster::report {
 namespace {
 
@@ -138,6 +140,25 @@ std::vector<std::size_t> listing_order(const Report& report) {
 const CandidateRow& winner_or_original(const Report& report) {
   return report.winner && *report.winner < report.candidates.size() ? report.candidates[*report.winner]
                                                                     : report.original;
+}
+
+std::string rewriting_line(const Report& report) {
+  if (!report.rewriting) return {};
+  const GraphRewriting& rewriting = *report.rewriting;
+  if (!rewriting.failed.empty()) return "the graph was not rewritten: " + rewriting.failed;
+  std::vector<std::string> done, undone;
+  for (const RewritePass& pass : rewriting.passes) {
+    if (!pass.undone.empty())
+      undone.push_back(fmt::format("{} taken back: {}", pass.name, pass.undone));
+    else if (pass.changes > 0)
+      done.push_back(fmt::format("{} {}", pass.name, pass.changes));
+  }
+  if (done.empty() && undone.empty()) return {};
+  std::string text = "rewritten: nothing";
+  if (!done.empty())
+    text = fmt::format("rewritten: {} → {} nodes by {} ({})", rewriting.nodes_before, rewriting.nodes_after,
+                       done.size() == 1 ? "1 pass" : fmt::format("{} passes", done.size()), join(done, ", "));
+  return undone.empty() ? text : text + "; " + join(undone, "; ");
 }
 
 std::string verdict(const Report& report) {

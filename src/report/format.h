@@ -41,6 +41,9 @@ std::optional<ShownSpeedup> shown_speedup(const Report& report, const CandidateR
 std::vector<std::size_t> listing_order(const Report& report);
 const CandidateRow& winner_or_original(const Report& report);
 
+/// The rewriting of the graph in one line: "rewritten: 440 → 266 nodes by 2 passes (…)"; empty where there was none.
+std::string rewriting_line(const Report& report);
+
 /// The result in one sentence: "2.74 times faster than the original (95 %: 2.69 to 2.79)…".
 std::string verdict(const Report& report);
 

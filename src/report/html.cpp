@@ -167,6 +167,7 @@ std::string report_html(const Report& report) {
   html += report::candidates_section(report);
   html += report::precision_section(report);
   html += report::corners_section(report);
+  html += report::rewriting_section(report);
   html += report::stages_section(report);
   html += report::machine_section(report);
   html += report::reading_section(report);

@@ -79,6 +79,30 @@ std::string corners_section(const Report& report) {
                      rows + "</tbody></table>");
 }
 
+std::string rewriting_section(const Report& report) {
+  if (!report.rewriting) return {};
+  const GraphRewriting& rewriting = *report.rewriting;
+  if (!rewriting.failed.empty()) return section("Rewriting", "", "<p>" + escape_html(rewriting_line(report)) + "</p>");
+  std::string rows;
+  for (const RewritePass& pass : rewriting.passes) {
+    std::string fate = pass.disabled ? "disabled" : pass.changes == 0 ? "nothing to do" : "kept";
+    if (!pass.undone.empty()) fate = "taken back: " + pass.undone;
+    const std::string distance = or_nothing(pass.relative_l2, [](double d) { return fmt::format("{:.2g}", d); });
+    rows += fmt::format(R"(<tr><td>{}</td><td class="number">{}</td><td class="number">{}</td>)"
+                        R"(<td class="number">{}</td><td>{}</td><td>{}</td></tr>)",
+                        escape_html(pass.name), pass.changes, format_seconds(pass.seconds + pass.verify_seconds),
+                        distance, escape_html(pass.judge.empty() ? kNothing : pass.judge), escape_html(fate));
+  }
+  return section("Rewriting",
+                 fmt::format("Lossless passes over the graph before anything else, each compared with the graph as it "
+                             "came: {} nodes became {}, {} of weights {}.",
+                             rewriting.nodes_before, rewriting.nodes_after, format_bytes(rewriting.bytes_before),
+                             format_bytes(rewriting.bytes_after)),
+                 "<table><thead><tr><th>pass</th><th class=\"number\">places</th><th class=\"number\">time</th>"
+                 "<th class=\"number\">relative L2</th><th>compared on</th><th>fate</th></tr></thead><tbody>" +
+                     rows + "</tbody></table>");
+}
+
 std::string stages_section(const Report& report) {
   double total = 0;
   for (const StageTime& stage : report.stages) total += std::max(0.0, stage.seconds);

@@ -14,6 +14,7 @@ std::string result_section(const Report& report);      ///< original, optimized,
 std::string candidates_section(const Report& report);  ///< a row each, with fate and reason
 std::string corners_section(const Report& report);     ///< declared shapes
 std::string precision_section(const Report& report);   ///< layers in int8 and those that were given back
+std::string rewriting_section(const Report& report);   ///< passes over the graph
 std::string stages_section(const Report& report);      ///< where the time went
 std::string machine_section(const Report& report);     ///< hardware, versions, provenance
 std::string reading_section(const Report& report);     ///< what the words mean

@@ -81,6 +81,12 @@ class Fields {
     else
       error_ = found.error();
   }
+  /// An object or null.
+  template <typename Value, typename Read>
+  void object(const char* key, std::optional<Value>& out, Read read) {
+    if (const Json* found = member(key); found != nullptr && !found->is_null())
+      object(key, [&](Fields fields) { read(fields, out.emplace()); });
+  }
   template <typename Row, typename Read>
   void rows(const char* key, std::vector<Row>& out, Read read) {
     if (error_) return;
@@ -197,6 +203,26 @@ void read_stage(Fields fields, StageTime& stage) {
   fields.number("seconds", stage.seconds);
 }
 
+void read_pass(Fields fields, RewritePass& pass) {
+  fields.text("name", pass.name);
+  fields.count("changes", pass.changes);
+  fields.number("seconds", pass.seconds);
+  fields.number("verify_seconds", pass.verify_seconds);
+  fields.number("relative_l2", pass.relative_l2);
+  fields.text("judge", pass.judge);
+  fields.text("undone", pass.undone);
+  fields.flag("disabled", pass.disabled);
+}
+
+void read_rewriting(Fields fields, GraphRewriting& rewriting) {
+  fields.count("nodes_before", rewriting.nodes_before);
+  fields.count("nodes_after", rewriting.nodes_after);
+  fields.count("bytes_before", rewriting.bytes_before);
+  fields.count("bytes_after", rewriting.bytes_after);
+  fields.rows("passes", rewriting.passes, read_pass);
+  fields.text("failed", rewriting.failed);
+}
+
 void read_report(Fields fields, Report& report) {
   fields.text("outcome", report.outcome);
   fields.object("model", [&](Fields model) {
@@ -238,6 +264,7 @@ void read_report(Fields fields, Report& report) {
   });
   if (fields.has("precision_maps"))  // reports of earlier releases have none
     fields.rows("precision_maps", report.precision_maps, read_map);
+  if (fields.has("rewriting")) fields.object("rewriting", report.rewriting, read_rewriting);
   fields.rows("corners", report.corners, read_corner);
   fields.rows("stages", report.stages, read_stage);
   fields.texts("notes", report.notes);

@@ -84,6 +84,26 @@ Json map_json(const PrecisionMap& map) {
   return json;
 }
 
+Json rewriting_json(const std::optional<GraphRewriting>& rewriting) {
+  if (!rewriting) return nullptr;
+  Json json = {{"nodes_before", rewriting->nodes_before},
+               {"nodes_after", rewriting->nodes_after},
+               {"bytes_before", rewriting->bytes_before},
+               {"bytes_after", rewriting->bytes_after},
+               {"passes", Json::array()},
+               {"failed", rewriting->failed}};
+  for (const RewritePass& pass : rewriting->passes)
+    json["passes"].push_back({{"name", pass.name},
+                              {"changes", pass.changes},
+                              {"seconds", json_from_number(pass.seconds)},
+                              {"verify_seconds", json_from_number(pass.verify_seconds)},
+                              {"relative_l2", number(pass.relative_l2)},
+                              {"judge", pass.judge},
+                              {"undone", pass.undone},
+                              {"disabled", pass.disabled}});
+  return json;
+}
+
 }  // namespace
 
 const char* fate_name(CandidateFate fate) { return report::fate_row(fate).name; }
@@ -112,6 +132,7 @@ std::string report_json(const Report& report) {
                  {"noise_floor", json_from_number(report.noise_floor)},
                  {"machine_busy", report.machine_busy}}},
                {"precision_maps", Json::array()},
+               {"rewriting", rewriting_json(report.rewriting)},
                {"corners", Json::array()},
                {"stages", Json::array()},
                {"notes", report.notes},

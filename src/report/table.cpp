@@ -267,6 +267,7 @@ class Table {
                 fmt::format("the machine was busy: {} of {} rounds were dropped; figures may be less exact",
                             report_.dropped_rounds, report_.rounds + report_.dropped_rounds),
                 true);
+    if (const std::string rewritten = report::rewriting_line(report_); !rewritten.empty()) paragraph("· ", rewritten);
     for (const std::string& note : report_.notes) paragraph("· ", note);
     for (const CandidateRow& row : report_.candidates)
       if (row.fate == CandidateFate::kFailed && !row.job_directory.empty())

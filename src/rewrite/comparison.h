@@ -3,6 +3,7 @@
 #include <speedster/tensor.h>
 
 #include <span>
+#include <string>
 #include <vector>
 
 namespace speedster::rewrite {
@@ -11,6 +12,7 @@ struct Distance {
   double relative_l2 = 0;       ///< of the worst output
   bool new_non_finite = false;  ///< NaN or infinity where the original has another value
   bool same_shape = true;
+  std::string judge;  ///< what ran both
 };
 
 /// Adds up |a - b| and |a| of each output over all samples.

@@ -12,7 +12,6 @@ namespace {
 
 using ::onnx::NodeProto;
 using onnx_model::Graph;
-using Types = std::map<std::string, TensorSpec>;
 
 Tensor floats(const Shape& shape, const std::vector<double>& values) {
   const std::vector<float> rounded(values.begin(), values.end());

@@ -21,7 +21,8 @@ NodeProto* clipped_sum(const Graph& graph, const NodeProto& add) {
 }
 
 bool is_sixth(const Graph& graph, const NodeProto* node, const std::string& value) {
-  if (is_op(node, "Div")) return node->input(0) == value && is_scalar(graph, node->input(1), 6);
+  if (is_op(node, "Div"))
+    return node->input_size() == 2 && node->input(0) == value && is_scalar(graph, node->input(1), 6);
   return is_op(node, "Mul") && is_scalar(graph, other(*node, value), 1.0 / 6.0);
 }
 

@@ -19,21 +19,15 @@ bool is_padded(const NodeProto& node) {
   return std::any_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad != 0; });
 }
 
-std::size_t rank_of(const std::map<std::string, TensorSpec>& types, const std::string& value) {
-  const auto found = types.find(value);
-  return found == types.end() || found->second.unknown_rank ? 0 : found->second.axes.size();
-}
-
 }  // namespace
 
-std::optional<LinearLayer> LinearLayer::of(Graph& graph, NodeProto& node,
-                                           const std::map<std::string, TensorSpec>& types) {
+std::optional<LinearLayer> LinearLayer::of(Graph& graph, NodeProto& node, const Types& types) {
   LinearLayer layer(graph, node);
   if (!layer.describe(types)) return std::nullopt;
   return layer;
 }
 
-bool LinearLayer::describe(const std::map<std::string, TensorSpec>& types) {
+bool LinearLayer::describe(const Types& types) {
   const std::pair<const char*, Op> ops[] = {
       {"Conv", Op::kConv}, {"ConvTranspose", Op::kConvTranspose}, {"MatMul", Op::kMatMul}, {"Gemm", Op::kGemm}};
   const auto* op = std::find_if(std::begin(ops), std::end(ops), [&](const auto& o) { return is_op(node_, o.first); });
@@ -46,7 +40,8 @@ bool LinearLayer::describe(const std::map<std::string, TensorSpec>& types) {
     if (shape.size() != 2 || onnx_model::int_attribute(*node_, "transA", 0) != 0) return false;
     transposed_ = op_ == Op::kGemm && onnx_model::int_attribute(*node_, "transB", 0) != 0;
     // A vector times a matrix is a vector: where the rank is not known, only what suits that may be folded.
-    const std::size_t rank = op_ == Op::kGemm ? 2 : std::max<std::size_t>(rank_of(types, node_->output(0)), 1);
+    const std::size_t rank =
+        op_ == Op::kGemm ? 2 : std::max<std::size_t>(least_rank(*graph_, types, node_->output(0)), 1);
     inputs_ = {shape[transposed_ ? 1 : 0], rank, 0};
     outputs_ = {shape[transposed_ ? 0 : 1], rank, 0};
     if (op_ == Op::kGemm &&

@@ -3,20 +3,19 @@
 #pragma once
 #include <speedster/error.h>
 
-#include <map>
 #include <optional>
 #include <string>
 
 #include "onnx/graph.h"
 #include "rewrite/affine.h"
+#include "rewrite/pattern.h"
 
 namespace speedster::rewrite {
 
 class LinearLayer {
  public:
   /// Nothing where the node is none, or its weights (or bias) are no float32 constants. `types` knows ranks.
-  static std::optional<LinearLayer> of(onnx_model::Graph& graph, ::onnx::NodeProto& node,
-                                       const std::map<std::string, TensorSpec>& types);
+  static std::optional<LinearLayer> of(onnx_model::Graph& graph, ::onnx::NodeProto& node, const Types& types);
 
   Channels inputs() const { return inputs_; }
   Channels outputs() const { return outputs_; }
@@ -37,7 +36,7 @@ class LinearLayer {
  private:
   enum class Op { kConv, kConvTranspose, kMatMul, kGemm };
   LinearLayer(onnx_model::Graph& graph, ::onnx::NodeProto& node) : graph_(&graph), node_(&node) {}
-  bool describe(const std::map<std::string, TensorSpec>& types);
+  bool describe(const Types& types);
   bool bias_fits() const;
   /// The channels that an element of the weights connects.
   std::size_t input_of(std::size_t element) const;

@@ -30,7 +30,7 @@ std::size_t node_count(const OnnxModel& model) {
 std::string objection(const Distance& distance) {
   if (!distance.same_shape) return "an output has another shape or type";
   if (distance.new_non_finite) return "an output is not finite where it was";
-  if (distance.relative_l2 <= kLossless) return {};
+  if (is_lossless(distance)) return {};
   char text[96];
   std::snprintf(text, sizeof text, "an output is %.3g from the original's, more than %.0e", distance.relative_l2,
                 kLossless);
@@ -60,7 +60,7 @@ Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options) 
     const Result<Distance> distance = options.verify(next);
     row.verify_seconds = now_seconds() - compared;
     if (!distance.ok() && ends_everything(distance.error())) return distance.error();
-    if (distance.ok()) row.relative_l2 = distance->relative_l2;
+    if (distance.ok()) row.relative_l2 = distance->relative_l2, row.judge = distance->judge;
     row.undone = distance.ok() ? objection(*distance) : distance.error().full_message();
   }
   if (row.undone.empty()) model = std::move(next);
@@ -68,6 +68,10 @@ Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options) 
 }
 
 }  // namespace
+
+bool is_lossless(const Distance& distance) {
+  return distance.same_shape && !distance.new_non_finite && distance.relative_l2 <= kLossless;
+}
 
 Result<void> check_names(std::span<const std::string> names) {
   for (const std::string& name : names) {
@@ -122,6 +126,7 @@ Json to_json(const Rewriting& rewriting) {
                               {"seconds", json_from_number(pass.seconds)},
                               {"verify_seconds", json_from_number(pass.verify_seconds)},
                               {"relative_l2", pass.relative_l2 ? json_from_number(*pass.relative_l2) : Json(nullptr)},
+                              {"judge", pass.judge},
                               {"undone", pass.undone},
                               {"disabled", pass.disabled}});
   return json;

@@ -38,6 +38,7 @@ bool disables_all(std::span<const std::string> names);
 
 /// How far a rewritten graph may be from the one that came, as the relative L2 of each output over all samples.
 inline constexpr double kLossless = 1e-6;
+bool is_lossless(const Distance& distance);
 
 /// Compares a rewritten model with the one that came.
 using Verify = std::function<Result<Distance>(const onnx_model::OnnxModel&)>;
@@ -55,6 +56,7 @@ struct PassRow {
   double seconds = 0;                 ///< of the pass alone
   double verify_seconds = 0;          ///< of comparing what it made
   std::optional<double> relative_l2;  ///< to the graph as it came, of the worst output; absent where nothing ran
+  std::string judge;                  ///< the backend that both ran on
   std::string undone;                 ///< why it was taken back; empty where it was not
   bool disabled = false;
 };
@@ -71,8 +73,8 @@ struct Rewriting {
 /// no fault of the graph: no space, cancelled.
 Result<Rewriting> rewrite(onnx_model::OnnxModel& model, const Options& options);
 
-/// {"passes": [{"name", "changes", "seconds", "verify_seconds", "relative_l2", "undone", "disabled"}], "nodes_before",
-/// "nodes_after", "bytes_before", "bytes_after", "changes"}
+/// {"passes": [{"name", "changes", "seconds", "verify_seconds", "relative_l2", "judge", "undone", "disabled"}],
+/// "nodes_before", "nodes_after", "bytes_before", "bytes_after", "changes"}
 Json to_json(const Rewriting& rewriting);
 
 }  // namespace speedster::rewrite

@@ -79,6 +79,7 @@ std::string command_of(const OptimizeRequest& request) {
   words.each("--precisions", request.precisions);
   words.each("--exclude", request.exclude);
   words.each("--exclude-nodes", request.exclude_nodes);
+  words.each("--disable-pass", request.disable_passes);
   words.option("--priors", request.priors);
   words.option("--candidates", request.candidates);
   words.option("--recipe", request.recipe);

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "search/command_line.h"
+#include "search/rewriting.h"
 #include "toolchain/toolchain.h"
 
 namespace speedster::search {
@@ -97,6 +98,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"vendor_versions", session.vendor_versions},
                {"toolchains", Json::object()},
                {"exclude_nodes", request.exclude_nodes},
+               {"disable_passes", request.disable_passes},
                {"priors", request.priors},
                {"command_line", request.command_line}};
   for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
@@ -329,6 +331,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
   report.dropped_rounds =
       contest.race.dropped_rounds + (contest.confirmation ? contest.confirmation->dropped_rounds : 0);
   report.stages = session.stages;
+  report.rewriting = rewriting_of(candidates, ranked);
   if (contest.priced && candidates[*contest.priced].row.drop && !session.store.random()) {
     const CandidateRow& priced = candidates[*contest.priced].row;
     const bool faster = priced.speedup && priced.speedup->value > 1 &&

@@ -7,6 +7,7 @@
 #include "compiler/priors.h"
 #include "compressor/match.h"
 #include "onnx/model.h"
+#include "rewrite/rewrite.h"
 #include "search/availability.h"
 #include "search/contest.h"
 #include "search/jury.h"
@@ -193,6 +194,7 @@ class Search {
                                                    {"--backends", !request.backends.empty()},
                                                    {"--precisions", !request.precisions.empty()},
                                                    {"--exclude-nodes", !request.exclude_nodes.empty()},
+                                                   {"--disable-pass", !request.disable_passes.empty()},
                                                    {"session settings", !request.session.empty()}};
     for (const auto& [name, given] : others)
       if (given)
@@ -231,6 +233,9 @@ class Search {
     input.wanted_backends = request.backends;
     input.wanted_precisions = request.precisions;
     input.exclude_nodes = request.exclude_nodes;
+    input.rewrite = !rewrite::disables_all(request.disable_passes);
+    input.disabled_passes = request.disable_passes;
+    std::ranges::sort(input.disabled_passes);
     input.session = request.session;
     input.priors = compiler::default_priors();
     if (!request.priors.empty()) {

@@ -73,6 +73,8 @@ TEST(OptimizeOptions, FillEveryField) {
                                    "*-bf16",
                                    "--exclude-nodes",
                                    "/head/*",
+                                   "--disable-pass",
+                                   "affine-after,affine-before",
                                    "--candidates",
                                    "c.json",
                                    "--threads",
@@ -110,6 +112,7 @@ TEST(OptimizeOptions, FillEveryField) {
   EXPECT_THAT(request->precisions, ElementsAre("fp32", "static-int8"));
   EXPECT_THAT(request->exclude, ElementsAre("nncf", "*-bf16"));
   EXPECT_THAT(request->exclude_nodes, ElementsAre("/head/*"));
+  EXPECT_THAT(request->disable_passes, ElementsAre("affine-after", "affine-before"));
   EXPECT_EQ(request->candidates, "c.json");
   EXPECT_EQ(request->threads, 2);
   EXPECT_EQ(request->concurrency, 4);
@@ -160,6 +163,7 @@ TEST(OptimizeOptions, ARequestFromCxxHasACommandThatAsksTheSame) {
   request.precisions = {"fp32"};
   request.exclude = {"*int8*"};
   request.exclude_nodes = {"head", "Softmax"};
+  request.disable_passes = {"affine-after"};
   request.threads = 3;
   request.session = {{"arena", "0"}, {"streams", "2"}};
   request.concurrency = 2;
@@ -177,6 +181,7 @@ TEST(OptimizeOptions, ARequestFromCxxHasACommandThatAsksTheSame) {
   EXPECT_EQ(read->ranges, request.ranges);
   EXPECT_EQ(read->session, request.session);
   EXPECT_EQ(read->exclude_nodes, request.exclude_nodes);
+  EXPECT_EQ(read->disable_passes, request.disable_passes);
   EXPECT_EQ(read->time_budget_seconds, request.time_budget_seconds);
   EXPECT_EQ(read->memory_limit_bytes, request.memory_limit_bytes);
   EXPECT_FALSE(read->use_cache);

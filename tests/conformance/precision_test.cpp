@@ -50,7 +50,7 @@ TEST(Precision, EachOneThatTheProbeNames) {
   Text text;
   ASSERT_OK(take(tested().table().probe(tested().get(), text.sink())));
   const std::map<std::string, std::pair<std::string, double>> known = {
-      {"fp32", {"f32", 1e-5}}, {"bf16", {"bf16", 0.05}}, {"fp16", {"f16", 0.01}}};
+      {"fp32", {"f32", 1e-5}}, {"bf16", {"bf16", 0.05}}, {"fp16", {"f16", 0.01}}, {"fp64", {"f64", 1e-5}}};
   const auto input = random_tensor({4, 16}, 1);
   const auto path = save(models::mlp(), "mlp");
   const auto exact = run_once(oracle(), path, {input});

@@ -9,7 +9,7 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
   original KEY=VALUE…               the original's load options on the reference backend
   candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision, `backend=` a vendor's instead of
                                     the reference, `steps=nncf` and `steps=quantize-static` (calibrated on the reference)
-                                    quantize first
+                                    quantize first, `steps=rewrite` (compared on the reference) rewrites
   planned                           the product's own plan: no candidates file, ONNX Runtime is the original
   vendors                           the user's toolchains are visible (they are not otherwise)
   env NAME=VALUE                    for the commands from here on
@@ -274,6 +274,8 @@ class Scenario(Expectations):
             if steps == "quantize-static":
                 candidate["steps"] = [{"step": steps, "options": {"target": "onnxruntime", "calibration_backend": "reference"}}]
                 candidate["precision"] = "static-int8"
+            if steps == "rewrite":
+                candidate["steps"] = [{"step": steps, "options": {"backend": "reference"}}]
             if steps == "nncf":
                 candidate["steps"] = [{"step": "nncf", "toolchain": "nncf", "options": {}}]
                 candidate |= {"format": "openvino-ir", "precision": "static-int8"}

@@ -70,6 +70,16 @@ TEST(ReportHtml, HasEveryCandidateWithItsReason) {
   EXPECT_THAT(html, HasSubstr("Zen 4"));
 }
 
+TEST(ReportHtml, HasARowForEachPass) {
+  Report report = report_test::example_report();
+  const std::string html = report_html(report);
+  for (const char* text : {"<h2>Rewriting</h2>", "440 nodes became 266", "hard-activations", "3.8e-07", "nothing to do",
+                           "disabled", "taken back: an output is 4.1e-06"})
+    EXPECT_THAT(html, HasSubstr(text));
+  report.rewriting.reset();
+  EXPECT_THAT(report_html(report), Not(HasSubstr("<h2>Rewriting</h2>")));
+}
+
 TEST(ReportHtml, NamesTheCommandThatAcceptsAReducedCandidate) {
   Report report = report_test::example_report();
   report.accept_candidate = 3;

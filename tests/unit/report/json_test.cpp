@@ -68,6 +68,9 @@ TEST(ReportJson, ComesBackAsItWas) {
   EXPECT_EQ(back->candidates[0].drop->low, report.candidates[0].drop->low);
   EXPECT_FALSE(back->candidates[3].latency_median);
   EXPECT_EQ(back->corners[3].error, report.corners[3].error);
+  ASSERT_TRUE(back->rewriting);
+  EXPECT_EQ(back->rewriting->passes[1].relative_l2, 3.8e-7);
+  EXPECT_FALSE(back->rewriting->passes[3].relative_l2);
   EXPECT_EQ(*parse_json(back->provenance_json, "test"), *parse_json(report.provenance_json, "test"));
 }
 
@@ -85,6 +88,16 @@ TEST(ReportFromJson, PrecisionMapsComeBackAndMayBeMissing) {
   EXPECT_FALSE(back->precision_maps[1].drop);
   json.erase("precision_maps");
   EXPECT_TRUE(report_from_json(to_text(json))->precision_maps.empty());
+}
+
+TEST(ReportJson, WithoutRewritingItIsNull) {
+  Json json = as_json(report_test::example_report());
+  json["rewriting"] = nullptr;
+  Result<Report> back = report_from_json(to_text(json));
+  ASSERT_TRUE(back) << back.error().full_message();
+  EXPECT_FALSE(back->rewriting);
+  json["rewriting"] = 3;
+  EXPECT_EQ(report_from_json(to_text(json)).error().kind(), ErrorKind::kCorrupt);
 }
 
 TEST(ReportJson, AnInfiniteDropIsNullAndComesBackInfinite) {
@@ -144,7 +157,7 @@ TEST(ReportFromJson, RefusesACountThatIsNegativeOrTooLarge) {
 TEST(ReportFromJson, EveryMissingKeyIsNamed) {
   const Json whole = as_json(report_test::example_report());
   for (const auto& item : whole.items()) {
-    if (item.key() == "precision_maps") continue;  // reports of earlier releases have none
+    if (item.key() == "precision_maps" || item.key() == "rewriting") continue;  // reports of earlier releases have none
     Json json = whole;
     json.erase(item.key());
     Result<Report> back = report_from_json(to_text(json));

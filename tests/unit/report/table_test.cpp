@@ -70,6 +70,17 @@ TEST(ReportTable, NamesWhatTheUserShouldKnow) {
   EXPECT_THAT(table, HasSubstr("the machine was busy: 2 of 18 rounds were dropped"));
 }
 
+TEST(ReportTable, TheRewritingIsOneLine) {
+  Report report = report_test::example_report();
+  const std::string text = report_table(report, 300);
+  EXPECT_THAT(text, HasSubstr("· rewritten: 440 → 266 nodes by 2 passes (hard-activations 28, affine-after 62); "
+                              "affine-before taken back: an output is 4.1e-06 from the original's"));
+  for (RewritePass& pass : report.rewriting->passes) pass.changes = 0, pass.undone.clear();
+  EXPECT_THAT(report_table(report), Not(HasSubstr("rewritten")));
+  report.rewriting->failed = "[rewrite] expected memory, got none";
+  EXPECT_THAT(report_table(report, 300), HasSubstr("not rewritten: [rewrite] expected memory, got none"));
+}
+
 TEST(ReportTable, EndsWithTheCommandThatAcceptsAReducedCandidate) {
   Report report = report_test::example_report();
   report.winner.reset();

@@ -124,7 +124,7 @@ TEST(Rewrite, AnUnknownNameListsTheKnownOnes) {
   OnnxModel model = parsed(models::small_cnn());
   const auto refused = rewrite(model, {{"affine"}, {}, {}});
   EXPECT_EQ(refused.error().kind(), ErrorKind::kUsage);
-  EXPECT_THAT(refused.error().message(), HasSubstr("hard-activations, affine-after"));
+  EXPECT_THAT(refused.error().message(), HasSubstr("affine-after, affine-before, duplicates or all"));
   EXPECT_THAT(refused.error().message(), HasSubstr("\"affine\""));
 }
 
