@@ -66,10 +66,11 @@ def median_interval(values: list[float]) -> tuple[float, float, float]:
 
 
 class Timings:
-    """Mean log seconds of each caller in each load round."""
+    """Mean log seconds of each caller in each load round, and the seconds of its loads."""
 
     def __init__(self, names: list[str]) -> None:
         self.logs: dict[str, list[float]] = {name: [] for name in names}
+        self.loads: dict[str, list[float]] = {name: [] for name in names}
 
     def seconds(self, name: str) -> float:
         return math.exp(statistics.median(self.logs[name]))
@@ -97,4 +98,5 @@ def interleave(specs: dict[str, dict], loads: int = 6, blocks: int = 2, seconds:
             for name, caller in callers.items():
                 caller.close()
                 timings.logs[name].append(statistics.fmean(seen[name]))
+                timings.loads[name].append(caller.load_seconds)
     return timings

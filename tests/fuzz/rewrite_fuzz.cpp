@@ -1,5 +1,5 @@
-/// All passes of the rewriting on an ONNX model from memory: whatever is accepted stays a model with the same outputs that
-/// can be saved and read.
+/// All passes of the rewriting on an ONNX model from memory: whatever is accepted stays a model with the same outputs
+/// that can be saved and read.
 #include <onnx-ml.pb.h>
 #include <unistd.h>
 

@@ -1,0 +1,224 @@
+"""What each pass of the lossless rewriting gains: time, size, load time and int8 coverage, for each backend.
+
+    python rewrites.py [--smoke] [resnet50 bert-base rec det cls magika]
+
+For each model, at fp32 and in static int8 on ONNX Runtime and OpenVINO: the graph as it came, with all passes, and with all but
+one, for each pass that changes it. All files of a backend and precision are timed against each other in interleaved fresh
+processes by the vendor's own API, on one thread; ratios are to "all passes", so above 1 a pass gains.
+"""
+
+import argparse
+import hashlib
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from figures.demo_model import DEMO, require  # noqa: E402
+from figures.models import materials  # noqa: E402
+from harness.command import BUILD, WORK, has_vnni, processor, save, speedster  # noqa: E402
+from harness.interleave import interleave  # noqa: E402
+
+FOLDER = WORK / "rewrites"
+BACKENDS = ("onnxruntime", "openvino")
+CALIBRATION = 16
+
+
+def words() -> np.ndarray:
+    require()
+    with np.load(DEMO / "words.npz") as file:
+        return file[file.files[0]].reshape(-1, 3, 48, 320)
+
+
+def pages() -> np.ndarray:
+    """Five words below each other on a white page, prepared as the detector wants them."""
+    mean, deviation = (np.array(v, np.float32)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    sheets = np.ones((24, 3, 320, 320), np.float32)
+    for i, word in enumerate(words()[: 24 * 5]):
+        top = 8 + i % 5 * 62
+        sheets[i // 5, :, top:top + 48] = word * 0.5 + 0.5
+    return (sheets - mean) / deviation
+
+
+def turned() -> np.ndarray:
+    """The beginnings of words, every other one upside down."""
+    crops = np.ascontiguousarray(words()[:64, :, :, :192])
+    crops[1::2] = crops[1::2, :, ::-1, ::-1]
+    return crops
+
+
+def contents() -> np.ndarray:
+    """The first and last 1024 bytes of files of this benchmark and of Python."""
+    files = sorted(pathlib.Path(json.__file__).parent.rglob("*.py")) + sorted(pathlib.Path(__file__).parents[1].rglob("*.*"))
+    rows = []
+    for file in [f for f in files if f.is_file() and f.stat().st_size > 2048][:48]:
+        data = file.read_bytes()
+        rows.append(np.frombuffer(data[:1024] + data[-1024:], np.uint8))
+    return np.stack(rows).astype(np.int32)
+
+
+def from_package(package: str, name: str) -> pathlib.Path:
+    """A model that a package of an environment carries: the demo's, or the benchmark's own."""
+    for root in (DEMO / "venv", WORK / "venv"):
+        for found in root.glob(f"lib/python3*/site-packages/{package}/{name}"):
+            return found
+    raise SystemExit(f"expected {package}/{name}; try make demo")
+
+
+def case(name: str) -> tuple[pathlib.Path, pathlib.Path, str, dict[str, np.ndarray]]:
+    """The model, its samples, the size of a call, and one call to time with."""
+    if name in ("resnet50", "bert-base"):
+        paths = materials("resnet50-b1" if name == "resnet50" else "bert-b1")
+        with np.load(paths["one"]) as file:
+            one = dict(file)
+        shapes = ",".join(f"{key}=" + "x".join(map(str, array.shape)) for key, array in one.items())
+        return paths["model"], paths["data"], shapes, one
+    model, samples, key = {
+        "rec": (lambda: DEMO / "rec.onnx", words, "x"),
+        "det": (lambda: from_package("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx"), pages, "x"),
+        "cls": (lambda: from_package("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx"), turned, "x"),
+        "magika": (lambda: from_package("magika", "models/standard_v3_3/model.onnx"), contents, "bytes"),
+    }[name]
+    data = FOLDER / name / "samples.npz"
+    data.parent.mkdir(parents=True, exist_ok=True)
+    array = samples()
+    if not data.exists():
+        np.savez(data, **{key: array[:64]})
+    return model(), data, f"{key}=1x" + "x".join(map(str, array.shape[1:])), {key: array[-1:]}
+
+
+class Jobs:
+    """Steps of the worker, each in a folder of its own, kept until the model or the worker changes."""
+
+    def __init__(self, name: str, model: pathlib.Path, data: pathlib.Path, shapes: str) -> None:
+        self.folder, self.model, self.data, self.shapes = FOLDER / name, model, data, shapes
+        self.worker = BUILD / "bin/speedster-worker"
+
+    def store(self) -> pathlib.Path:
+        """The samples as the worker wants them: a search makes them, whatever becomes of it."""
+        cache = self.folder / "cache"
+        if not any(cache.glob("samples/*/index.json")):
+            speedster("optimize", self.model, "--data", self.data, "--shapes", self.shapes, "--threads", 1, "--backends", "onnxruntime",
+                      "--precisions", "fp32", "--time-budget", "20s", ok=(0, 3, 6), cache=cache)
+        return next(cache.glob("samples/*/index.json")).parent
+
+    def run(self, step: str, model: pathlib.Path, options: dict, **inputs: pathlib.Path) -> pathlib.Path:
+        told = json.dumps([step, str(model), options, {k: str(v) for k, v in inputs.items()}, self.worker.stat().st_mtime])
+        job = self.folder / "jobs" / hashlib.sha256(told.encode()).hexdigest()[:16]
+        if (job / "done").exists():
+            return job
+        shutil.rmtree(job, ignore_errors=True)
+        places = {"model": f"inputs/model/{model.name}"}
+        (job / "inputs/model").mkdir(parents=True)
+        for file in (model, model.with_name(model.name + ".data")):
+            if file.exists():
+                shutil.copyfile(file, job / "inputs/model" / file.name)
+        for name, path in inputs.items():
+            places[name] = f"inputs/{name}" + ("" if path.is_dir() else f"/{path.name}")
+            if path.is_dir():
+                shutil.copytree(path, job / places[name])
+            else:
+                (job / places[name]).parent.mkdir()
+                shutil.copyfile(path, job / places[name])
+        request = {"step": step, "kind": "compress", "version": 1, "toolchain": "", "inputs": places, "options": options, "threads": 1}
+        (job / "request.json").write_text(json.dumps(request))
+        with (job / "log.txt").open("w") as log:
+            subprocess.run([str(self.worker), "job", "."], cwd=job, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        result = json.loads((job / "result.json").read_text())
+        if not result.get("ok"):
+            raise RuntimeError(f"{step} failed in {job}: {result['error']['message']}")
+        shutil.rmtree(job / "inputs")  # a copy of the weights for each variant adds up
+        (job / "done").touch()
+        return job
+
+
+def summary(job: pathlib.Path) -> dict:
+    return json.loads((job / "result.json").read_text())["summary"]
+
+
+def quantized(jobs: Jobs, model: pathlib.Path, backend: str, store: pathlib.Path, count: int) -> tuple[pathlib.Path, dict]:
+    common = {"vnni": has_vnni()}
+    ranges = jobs.run("calibrate", model, {**common, "indices": list(range(count)), "backend": "onnxruntime"}, samples=store)
+    job = jobs.run("quantize-static", model, {**common, "target": backend, "calibration": "minmax"},
+                   ranges=ranges / "out/ranges.json")
+    return job / "out/model.onnx", summary(job)
+
+
+def size(model: pathlib.Path) -> int:
+    data = model.with_name(model.name + ".data")
+    return model.stat().st_size + (data.stat().st_size if data.exists() else 0)
+
+
+def measure(name: str, smoke: bool) -> dict:
+    model, data, shapes, one = case(name)
+    jobs = Jobs(name, model, data, shapes)
+    store = jobs.store()
+    call = jobs.folder / "one.npz"
+    np.savez(call, **one)
+    rewritten = jobs.run("rewrite", model, {"disable": []}, samples=store)
+    passes = summary(rewritten)["passes"]
+    changing = [row["name"] for row in passes if row["changes"] > 0 and not row["undone"]]
+    variants = {"all passes": rewritten / "out/model.onnx", "as it came": model}
+    for changed in changing:
+        variants[f"without {changed}"] = jobs.run("rewrite", model, {"disable": [changed]}, samples=store) / "out/model.onnx"
+    if smoke:
+        variants = dict(list(variants.items())[:3])
+    rows = []
+    for backend in BACKENDS:
+        for precision in ("fp32", "static-int8"):
+            files, coverage = {}, {}
+            for variant, file in variants.items():
+                files[variant] = file
+                if precision != "fp32":
+                    files[variant], told = quantized(jobs, file, backend, store, 2 if smoke else CALIBRATION)
+                    coverage[variant] = f"{told['quantized_nodes']} of {told['candidate_nodes']}"
+            options = {"INFERENCE_PRECISION_HINT": "f32"} if backend == "openvino" else {}
+            specs = {variant: {"kind": backend, "path": str(file), "inputs": str(call), "threads": 1, "options": options}
+                     for variant, file in files.items()}
+            timings = interleave(specs, loads=2 if smoke else 8, blocks=1 if smoke else 3, seconds=0.05 if smoke else 0.5)
+            for variant, file in files.items():
+                rows.append({"backend": backend, "precision": precision, "variant": variant, "seconds": timings.seconds(variant),
+                             "ratio": timings.ratio(variant, "all passes"), "bytes": size(file),
+                             "load_seconds": statistics.median(timings.loads[variant]), "quantized": coverage.get(variant)})
+    done = summary(rewritten)
+    return {"model": name, "nodes": [done["nodes_before"], done["nodes_after"]], "passes": passes, "rows": rows}
+
+
+def show(result: dict) -> None:
+    before, after = result["nodes"]
+    print(f"\n{result['model']}: {before} nodes become {after}")
+    for row in result["passes"]:
+        if row["changes"]:
+            print(f"  {row['name']:18} {row['changes']:4} places, {row['seconds']:.2f} s, compared in {row['verify_seconds']:.2f} s, "
+                  f"relative L2 {row['relative_l2']:.2g} ({row['judge']}){'; taken back: ' + row['undone'] if row['undone'] else ''}")
+    for row in result["rows"]:
+        ratio = row["ratio"]
+        print(f"  {row['backend']:12} {row['precision']:12} {row['variant']:28} {row['seconds'] * 1e3:8.3f} ms   {ratio[0]:.3f} "
+              f"({ratio[1]:.3f} to {ratio[2]:.3f})   {row['bytes'] / 1e6:7.2f} MB   loads in {row['load_seconds'] * 1e3:6.0f} ms   "
+              f"{row['quantized'] or ''}")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    names = ["resnet50", "bert-base", "rec", "det", "cls", "magika"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", help="some of " + " ".join(names))
+    parser.add_argument("--smoke", action="store_true", help="two loads, three variants: whether it runs at all")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.models) - set(names):
+        raise SystemExit(f"expected models of {' '.join(names)}, got {' '.join(sorted(unknown))}")
+    print(f"{processor()}; one thread; ratios: time over that with all passes")
+    for name in arguments.models or names:
+        result = measure(name, arguments.smoke)
+        show(result)
+        if not arguments.smoke:
+            save("rewrites-" + name, result)
+
+
+if __name__ == "__main__":
+    main()
