@@ -49,9 +49,9 @@ struct OptimizeRequest {
   std::optional<double> metric_confidence;
   std::string output_name;  ///< judge by this output only
   // What is tried.
-  std::vector<std::string> backends;        ///< empty = all
-  std::vector<std::string> precisions;      ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;         ///< candidates, or the stage "corners", to leave out (shell patterns)
+  std::vector<std::string> backends;    ///< empty = all
+  std::vector<std::string> precisions;  ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
+  std::vector<std::string> exclude;  ///< candidates, or the stages "corners" and "mix", to leave out (shell patterns)
   std::vector<std::string> exclude_nodes;   ///< node names or patterns that stay in full precision
   std::vector<std::string> disable_passes;  ///< of the lossless rewriting, by name, or "all"
   std::string priors;                       ///< JSON file in place of the built-in order of candidates
