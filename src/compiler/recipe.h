@@ -68,9 +68,9 @@ struct PlanInput {
   std::vector<std::string> wanted_backends;    ///< empty = all
   std::vector<std::string> wanted_precisions;  ///< empty = all
   std::vector<std::string> exclude_nodes;
-  bool rewrite = true;                       ///< recipes begin with the lossless rewriting of the graph
-  std::vector<std::string> disabled_passes;  ///< of it
   std::vector<Prior> priors;                   ///< empty: all alike
+  bool rewrite = true;                         ///< recipes begin with the lossless rewriting of the graph
+  std::vector<std::string> disabled_passes;    ///< of it
   std::map<std::string, std::string> session;  ///< spinning, arena, streams, …: each for the backends that know it
 };
 
