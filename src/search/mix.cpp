@@ -11,8 +11,9 @@ namespace speedster::search {
 namespace {
 
 constexpr const char* kStep = "quantize-static";
-// Without a time budget: no trial begins later than this after the stage began.
-constexpr double kMostSeconds = 60;
+// Without a time budget: the part of the search so far that may go into it, and what it may take anyhow. The first
+// trial of the first base is always made.
+constexpr double kShare = 0.35, kLeastSeconds = 12;
 // An int8 model must be faster than the fastest that holds by this factor before it is worth mixing.
 constexpr double kWorthwhile = 0.97;
 // Blocks of calls for that look; the fastest counts.
@@ -37,7 +38,7 @@ class Mixer {
 
   Result<Mixes> run() {
     for (const Candidate* base : bases()) {
-      if (session_.stopping()) break;
+      if (session_.stopping() || (!mixes_.maps.empty() && out_of_time(0))) break;
       SPEEDSTER_TRY(mix(*base));
     }
     return std::move(mixes_);
@@ -61,6 +62,11 @@ class Mixer {
       if (!served.contains(backend)) bases.push_back(candidate);
     std::ranges::stable_sort(bases, {}, &Candidate::rough_seconds);
     return bases;
+  }
+
+  bool out_of_time(double next) const {
+    const double allowed = std::max(kLeastSeconds, kShare * (started_ - session_.started));
+    return !session_.total.limited() && now_seconds() - started_ + next > allowed;
   }
 
   /// The rest in half precision costs less where the processor has it; else who loses less has less to give back.
@@ -134,7 +140,7 @@ class Mixer {
     while (const auto set = search.next()) {
       const double begin = now_seconds();
       if (session_.stopping()) break;
-      if (!session_.total.limited() && begin - started_ + longest > kMostSeconds) break;
+      if (!map.trials.empty() && out_of_time(longest)) break;
       Candidate trial = trial_of(base, *found, *set);
       SPEEDSTER_TRY(prepare(session_, trial));
       if (!trial.out) SPEEDSTER_TRY(jury_.check(trial));
