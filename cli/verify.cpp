@@ -22,14 +22,10 @@ std::string other_line(const Json& row) {
   std::string line = row["variant"].get<std::string>() + ": ";
   if (!row["loads"].get<bool>()) return line + "does not load: " + row["reason"].get<std::string>();
   if (!row["holds"].get<bool>()) return line + "does not hold: " + row["reason"].get<std::string>();
-  const Json& ratio = row["over_choice"];
-  const auto number = [&](const char* key) { return report::format_number(ratio[key].get<double>()); };
-  const auto seconds = [&](const char* key) {
-    const Json& value = row[key];
-    return value.is_number() ? report::format_seconds(value.get<double>()) : std::string(report::kNothing);
-  };
-  return line + "holds, " + number("median") + " times its time (" + number("low") + "–" + number("high") + "), " +
-         seconds("latency_seconds") + " here, " + seconds("judged_latency_seconds") + " when it was made";
+  const auto ratio = [&](const char* key) { return number(row["over_choice"], key, report::format_number); };
+  return line + "holds, " + ratio("median") + " times its time (" + ratio("low") + "–" + ratio("high") + "), " +
+         number(row, "latency_seconds", report::format_seconds) + " here, " +
+         number(row, "judged_latency_seconds", report::format_seconds) + " when it was made";
 }
 
 void print_others(const Json& result, Io& io) {

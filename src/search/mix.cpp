@@ -19,10 +19,8 @@ constexpr double kWorthwhile = 0.97;
 // Blocks of calls for that look; the fastest counts.
 constexpr int kBlocks = 3;
 
-const compiler::StepSpec* quantizing_step(const compiler::Recipe& recipe) {
-  const auto step = std::ranges::find(recipe.steps, kStep, &compiler::StepSpec::step);
-  return step == recipe.steps.end() ? nullptr : &*step;
-}
+/// The step that takes the nodes to leave out; the end where there is none.
+auto quantizing_step(auto& recipe) { return std::ranges::find(recipe.steps, kStep, &compiler::StepSpec::step); }
 
 bool is_int8(const Candidate& candidate) { return candidate.recipe.requested_precision == "static-int8"; }
 
@@ -52,7 +50,8 @@ class Mixer {
     for (const Candidate& candidate : candidates_) {
       if (!is_int8(candidate)) continue;
       if (holds(candidate)) served.insert(candidate.recipe.backend);
-      if (candidate.row.fate != CandidateFate::kOverBudget || !candidate.searched || !quantizing_step(candidate.recipe))
+      if (candidate.row.fate != CandidateFate::kOverBudget || !candidate.searched ||
+          quantizing_step(candidate.recipe) == candidate.recipe.steps.end())
         continue;
       const Candidate*& known = best[candidate.recipe.backend];
       if (known == nullptr || better(candidate, *known)) known = &candidate;
@@ -77,24 +76,24 @@ class Mixer {
   }
 
   /// Seconds of a call, with nothing else running; 0 where it cannot be told.
-  Result<double> seconds_of(const Candidate& candidate) {
+  double seconds_of(const Candidate& candidate) const {
     auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(candidate, "mix"), session_.deadline,
                                       session_.cancel);
-    if (!child.ok()) return 0.0;
+    if (!child.ok()) return 0;
     measure::BlockSpec spec;
     spec.concurrency = session_.request->concurrency;
     const auto samples = samples::spread_over(session_.split.search, kTimedSamples);
     double best = 0;
     for (int i = 0; i < kBlocks; ++i) {
       const auto block = child->block(spec, samples, session_.deadline, session_.cancel);
-      if (!block.ok()) return 0.0;
+      if (!block.ok()) return 0;
       if (best == 0 || block->value < best) best = block->value;
     }
     return best;
   }
 
   /// Whether the base is fast enough that something between it and floating point may win.
-  Result<bool> promises(const Candidate& base) {
+  bool promises(const Candidate& base) {
     if (!fastest_) {
       std::vector<const Candidate*> those;
       for (const Candidate& candidate : candidates_)
@@ -102,18 +101,18 @@ class Mixer {
       std::ranges::stable_sort(those, {}, &Candidate::rough_seconds);
       if (those.size() > 2) those.resize(2);
       fastest_ = HUGE_VAL;
-      for (const Candidate* candidate : those) {
-        SPEEDSTER_ASSIGN(const double seconds, seconds_of(*candidate));
-        if (seconds > 0) fastest_ = std::min(*fastest_, seconds);
-      }
+      for (const Candidate* candidate : those) note_holder(*candidate);
     }
-    SPEEDSTER_ASSIGN(const double seconds, seconds_of(base));
+    const double seconds = seconds_of(base);
     return seconds == 0 || seconds < kWorthwhile * *fastest_;
   }
 
+  void note_holder(const Candidate& candidate) {
+    if (const double seconds = seconds_of(candidate); seconds > 0) fastest_ = std::min(*fastest_, seconds);
+  }
+
   Result<void> mix(const Candidate& base) {
-    SPEEDSTER_ASSIGN(const bool worthwhile, promises(base));
-    if (!worthwhile) {
+    if (!promises(base)) {
       mixes_.notes.push_back(base.recipe.name +
                              " was not mixed with higher precision: it is hardly faster than what holds the budget");
       return {};
@@ -160,8 +159,7 @@ class Mixer {
     }
     note(map, *found, search.best(), best);
     if (best) {
-      SPEEDSTER_ASSIGN(const double seconds, seconds_of(*best));
-      if (seconds > 0) fastest_ = std::min(*fastest_, seconds);
+      note_holder(*best);
       mixes_.candidates.push_back(*std::move(best));
     }
     mixes_.maps.push_back(std::move(map));
@@ -176,7 +174,7 @@ class Mixer {
     recipe.name = word == std::string::npos ? recipe.name + "-mixed" : recipe.name.replace(word, 6, "mixed");
     Json names = Json::array();
     for (const std::size_t node : set) names.push_back(found.nodes[node].node);
-    std::ranges::find(recipe.steps, kStep, &compiler::StepSpec::step)->options["exclude_nodes"] = std::move(names);
+    quantizing_step(recipe)->options["exclude_nodes"] = std::move(names);
     recipe.techniques.push_back(std::to_string(set.size()) + " of " + std::to_string(found.nodes.size()) +
                                 " layers back in " + recipe.options.at("precision"));
     return make_(std::move(recipe));
