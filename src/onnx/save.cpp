@@ -81,6 +81,13 @@ class InlineWriter {
     ::onnx::GraphProto graph_shell;
     graph_shell.Swap(shell.mutable_graph());
     shell.clear_graph();
+    // In the order of the fields' numbers, as protobuf itself writes them: OpenVINO 2026.4 takes a file for ONNX only
+    // where the first three fields are of three kinds, and there may be several operator sets.
+    ::onnx::ModelProto behind;
+    behind.mutable_opset_import()->Swap(shell.mutable_opset_import());
+    behind.mutable_metadata_props()->Swap(shell.mutable_metadata_props());
+    behind.mutable_training_info()->Swap(shell.mutable_training_info());
+    behind.mutable_functions()->Swap(shell.mutable_functions());
 
     const std::string graph_rest = graph_shell.SerializeAsString();
     std::uint64_t graph_bytes = graph_rest.size();
@@ -100,7 +107,8 @@ class InlineWriter {
       SPEEDSTER_TRY(file_.append(whole.SerializeAsString()));
     }
     for (const TensorProto& tensor : model_.graph().initializer()) SPEEDSTER_TRY(write(tensor));
-    return file_.append(graph_rest);
+    SPEEDSTER_TRY(file_.append(graph_rest));
+    return file_.append(behind.SerializeAsString());
   }
 
  private:

@@ -125,6 +125,22 @@ OnnxWriter spoilt() {
   return m.node("Gemm", {"r", "w2", "b2"}, {"y"}, {}, "fc2");
 }
 
+/// mlp() with GELU as exporters spell it; what it is fused into has an operator set of its own.
+OnnxWriter gelu() {
+  using speedster::testing::uniform;
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", 16}).output("y", OnnxType::kFloat, {"batch", 4});
+  m.initializer<float>("w1", {16, 32}, uniform(512, 1)).initializer<float>("w2", {32, 4}, uniform(128, 2));
+  m.initializer<float>("root", {}, {std::sqrt(2.0F)}).initializer<float>("one", {}, {1.0F});
+  m.initializer<float>("half", {}, {0.5F});
+  m.anonymous()
+      .node("MatMul", {"x", "w1"}, {"h"}, {}, "fc1")
+      .node("Div", {"h", "root"}, {"d"})
+      .node("Erf", {"d"}, {"e"});
+  m.node("Add", {"e", "one"}, {"s"}).node("Mul", {"h", "s"}, {"p"}).node("Mul", {"p", "half"}, {"g"});
+  return m.node("MatMul", {"g", "w2"}, {"y"}, {}, "fc2");
+}
+
 /// mlp() with 64 MB beside it that no node reads: saving it takes a while.
 OnnxWriter heavy() {
   OnnxWriter m = models::mlp();
@@ -245,6 +261,7 @@ const std::map<std::string, Kind>& kinds() {
        {spoiled_convolutions, [](std::int64_t n) { return list(rows("images", {n, 3, 32, 32}, 113)); }}},
       {"small_cnn", {models::small_cnn, [](std::int64_t n) { return list(rows("images", {n, 3, 16, 16}, 102)); }}},
       {"attention", {models::attention, [](std::int64_t n) { return list(rows("tokens", {n, 6, 8}, 103)); }}},
+      {"gelu", {gelu, x16}},
       {"scores", {scores, [](std::int64_t n) { return list(rows("x", {n, 3}, 105)); }}},
       {"wide", {wide, [](std::int64_t n) { return list(rows("x", {n, 4}, 106)); }}},
       {"external", {[] { return models::external_data(); }, x16}},

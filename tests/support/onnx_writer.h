@@ -208,12 +208,18 @@ class OnnxWriter {
     return *this;
   }
 
+  /// Without the producer's name, as PyTorch's exporter may leave it.
+  OnnxWriter& anonymous() {
+    names_producer_ = false;
+    return *this;
+  }
+
   /// The model file's content.
   std::string bytes() const {
     WireWriter model;
-    model.integer(1, ir_version_)
-        .text(2, "speedster-tests")
-        .text(7, graph_.bytes() + WireWriter().text(2, "graph").bytes());
+    model.integer(1, ir_version_);
+    if (names_producer_) model.text(2, "speedster-tests");
+    model.text(7, graph_.bytes() + WireWriter().text(2, "graph").bytes());
     return model.bytes() + opsets_.bytes() + metadata_.bytes();
   }
   /// Writes the model and the external files beside it; returns the path.
@@ -279,6 +285,7 @@ class OnnxWriter {
   std::int64_t ir_version_;
   std::size_t nodes_ = 0;
   WireWriter graph_, opsets_, metadata_;
+  bool names_producer_ = true;
   std::map<std::string, std::string> files_;
 };
 

@@ -54,6 +54,18 @@ TEST_F(Save, ExternalDataComesBackInline) {
   EXPECT_EQ(outputs(root() / "inline.onnx").size(), 8U);
 }
 
+/// OpenVINO looks at no more than the first three fields of a file, and wants three kinds: these are ir_version, graph,
+/// opset_import.
+TEST_F(Save, TheFirstFieldsTellThatItIsOnnx) {
+  models::mlp().anonymous().domain("com.microsoft", 1).save(root() / "source.onnx");
+  ok_or_throw(value_or_throw(OnnxModel::read(root() / "source.onnx")).save(root() / "inline.onnx"));
+  const std::string saved = value_or_throw(read_file(root() / "inline.onnx", 1U << 20U));
+  ::onnx::ModelProto proto;
+  ASSERT_TRUE(proto.ParseFromString(saved));
+  EXPECT_EQ(proto.opset_import_size(), 2);
+  EXPECT_EQ(saved.substr(0, 3), std::string("\x08\x08\x3a")) << "the graph is next to ir_version";
+}
+
 TEST_F(Save, OverTheFileThatWasRead) {
   const fs::path path = models::mlp().save(root() / "model.onnx");
   const std::vector<float> before = outputs(path);
