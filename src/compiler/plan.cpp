@@ -208,8 +208,8 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
 
   const std::string_view family = family_of(input.model);
   std::vector<Row> rows(std::begin(kRows), std::end(kRows));
-  std::ranges::stable_sort(rows, {},
-                           [&](const Row& row) { return rank_of(input.priors, row.name, input.machine, family); });
+  const auto prior = [&](const std::string& name) { return prior_of(input.priors, name, input.machine, family); };
+  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank_of(prior(row.name)); });
   std::vector<Recipe> recipes;
   for (const Row& row : rows) {
     if (!input.wanted_backends.empty() && !contains(input.wanted_backends, row.backend)) continue;
@@ -218,6 +218,12 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
     recipe.not_possible = obstacle(recipe, input);
     recipes.push_back(std::move(recipe));
   }
+  // Whatever becomes of the promising ones, a short search has one by then that only had to be compiled.
+  const auto at_hand = std::ranges::find_if(recipes, [&](const Recipe& recipe) {
+    const Prior* expected = prior(recipe.name);
+    return recipe.not_possible.empty() && expected && expected->make == 0 && expected->expected < 1;
+  });
+  if (at_hand != recipes.end()) std::rotate(recipes.begin(), at_hand, at_hand + 1);
   return recipes;
 }
 

@@ -82,15 +82,16 @@ std::string_view family_of(const ModelFacts& model) {
   return count("Conv") > count("MatMul") + count("Gemm") ? "convolutional" : "products";
 }
 
-double rank_of(const std::vector<Prior>& priors, const std::string& candidate, const hardware::Machine& machine,
-               std::string_view family) {
-  for (const Prior& prior : priors) {
-    if (!matches_any({prior.candidate}, candidate)) continue;
-    if (!prior.family.empty() && prior.family != family) continue;
-    if (!std::ranges::all_of(prior.isa, [&](const std::string& isa) { return has(machine, isa); })) continue;
-    return prior.expected * (1 + kCostOfMaking * prior.make);
-  }
-  return 1;
+const Prior* prior_of(const std::vector<Prior>& priors, const std::string& candidate, const hardware::Machine& machine,
+                      std::string_view family) {
+  const auto fits = [&](const Prior& prior) {
+    return matches_any({prior.candidate}, candidate) && (prior.family.empty() || prior.family == family) &&
+           std::ranges::all_of(prior.isa, [&](const std::string& isa) { return has(machine, isa); });
+  };
+  const auto found = std::ranges::find_if(priors, fits);
+  return found == priors.end() ? nullptr : &*found;
 }
+
+double rank_of(const Prior* prior) { return prior ? prior->expected * (1 + kCostOfMaking * prior->make) : 1; }
 
 }  // namespace speedster::compiler

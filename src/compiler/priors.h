@@ -19,8 +19,10 @@ Result<std::vector<Prior>> read_priors(const std::string& text);
 /// "convolutional" where there are more convolutions than products with weights, else "products".
 std::string_view family_of(const ModelFacts& model);
 
-/// Low is tried first: expected · (1 + 0.15 · make) of the first row that fits, 1 where none does.
-double rank_of(const std::vector<Prior>& priors, const std::string& candidate, const hardware::Machine& machine,
-               std::string_view family);
+/// The first row that fits; null where none does.
+const Prior* prior_of(const std::vector<Prior>& priors, const std::string& candidate, const hardware::Machine& machine,
+                      std::string_view family);
+/// Low is tried first: expected · (1 + 0.15 · make), 1 without a row.
+double rank_of(const Prior* prior);
 
 }  // namespace speedster::compiler
