@@ -42,7 +42,13 @@ bool ends_everything(const Error& error) {
   return error.kind() == ErrorKind::kNoSpace || error.kind() == ErrorKind::kCancelled;
 }
 
-Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options) {
+void note(PassRow& row, const Distance& distance) {
+  row.relative_l2 = distance.relative_l2;
+  row.judge = distance.judge;
+}
+
+/// One pass, and the comparison behind it where there is one.
+Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options, const Verify& verify) {
   PassRow row{std::string(pass.name)};
   const double begin = now_seconds();
   OnnxModel next = model.clone();
@@ -55,16 +61,49 @@ Result<PassRow> run(const Pass& pass, OnnxModel& model, const Options& options) 
   }
   row.changes = *changed;
   if (row.changes == 0) return row;
-  if (options.verify) {
+  if (verify) {
     const double compared = now_seconds();
-    const Result<Distance> distance = options.verify(next);
+    const Result<Distance> distance = verify(next);
     row.verify_seconds = now_seconds() - compared;
     if (!distance.ok() && ends_everything(distance.error())) return distance.error();
-    if (distance.ok()) row.relative_l2 = distance->relative_l2, row.judge = distance->judge;
+    if (distance.ok()) note(row, *distance);
     row.undone = distance.ok() ? objection(*distance) : distance.error().full_message();
   }
   if (row.undone.empty()) model = std::move(next);
   return row;
+}
+
+Result<std::vector<PassRow>> run_all(OnnxModel& model, const Options& options, const Verify& verify) {
+  std::vector<PassRow> rows;
+  for (const Pass& pass : passes()) {
+    if (contains(options.disabled, kAll) || contains(options.disabled, pass.name)) {
+      rows.push_back({.name = std::string(pass.name), .disabled = true});
+      continue;
+    }
+    SPEEDSTER_ASSIGN(PassRow row, run(pass, model, options, verify));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// All passes with one comparison at the end. Nothing where that fails, or there is none.
+Result<std::optional<std::vector<PassRow>>> run_together(OnnxModel& model, const Options& options) {
+  std::optional<std::vector<PassRow>> none;
+  if (!options.verify) return none;
+  OnnxModel next = model.clone();
+  SPEEDSTER_ASSIGN(std::vector<PassRow> rows, run_all(next, options, {}));
+  const auto changed = [](const PassRow& row) { return row.changes > 0; };
+  const auto last = std::ranges::find_if(rows.rbegin(), rows.rend(), changed);
+  if (last == rows.rend()) return std::optional(std::move(rows));
+  const double begin = now_seconds();
+  const Result<Distance> distance = options.verify(next);
+  last->verify_seconds = now_seconds() - begin;
+  if (!distance.ok() && ends_everything(distance.error())) return distance.error();
+  if (!distance.ok() || !objection(*distance).empty()) return none;
+  for (PassRow& row : rows)
+    if (changed(row)) note(row, *distance);
+  model = std::move(next);
+  return std::optional(std::move(rows));
 }
 
 }  // namespace
@@ -100,14 +139,11 @@ Result<Rewriting> rewrite(OnnxModel& model, const Options& options) {
   Rewriting result;
   result.nodes_before = node_count(model);
   result.bytes_before = model.weight_bytes();
-  for (const Pass& pass : passes()) {
-    if (contains(options.disabled, kAll) || contains(options.disabled, pass.name)) {
-      result.passes.push_back({.name = std::string(pass.name), .disabled = true});
-      continue;
-    }
-    SPEEDSTER_ASSIGN(PassRow row, run(pass, model, options));
-    result.passes.push_back(std::move(row));
+  SPEEDSTER_ASSIGN(std::optional<std::vector<PassRow>> rows, run_together(model, options));
+  if (!rows) {  // one by one: whose fault it is
+    SPEEDSTER_ASSIGN(rows, run_all(model, options, options.verify));
   }
+  result.passes = *std::move(rows);
   result.nodes_after = node_count(model);
   result.bytes_after = model.weight_bytes();
   return result;

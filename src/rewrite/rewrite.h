@@ -1,5 +1,5 @@
 /// Lossless rewriting of the graph before anything else is done with it: named passes in a fixed order, each timed,
-/// compared with the graph as it came, taken back where it changed an output, and one by one disable-able
+/// compared with the graph as it came, taken back where it changed an output, and each disable-able
 /// (docs/design/rewriting.md).
 #pragma once
 #include <speedster/error.h>
@@ -45,7 +45,7 @@ using Verify = std::function<Result<Distance>(const onnx_model::OnnxModel&)>;
 
 struct Options {
   std::vector<std::string> disabled;  ///< names of passes, or "all"
-  Verify verify;                      ///< called after each pass that changed something; null: nothing is compared
+  Verify verify;                      ///< called once at the end, else after each; null: nothing is compared
   Evaluate evaluate;                  ///< null: constants are not folded
 };
 
@@ -53,11 +53,12 @@ struct Options {
 struct PassRow {
   std::string name;
   std::size_t changes = 0;
-  double seconds = 0;                 ///< of the pass alone
-  double verify_seconds = 0;          ///< of comparing what it made
-  std::optional<double> relative_l2;  ///< to the graph as it came, of the worst output; absent where nothing ran
-  std::string judge;                  ///< the backend that both ran on
-  std::string undone;                 ///< why it was taken back; empty where it was not
+  double seconds = 0;         ///< of the pass alone
+  double verify_seconds = 0;  ///< of comparing what it made, and those before it that were not compared alone
+  /// To the graph as it came, of the worst output: of all passes that were compared together; absent where nothing ran.
+  std::optional<double> relative_l2;
+  std::string judge;   ///< the backend that both ran on
+  std::string undone;  ///< why it was taken back; empty where it was not
   bool disabled = false;
 };
 
@@ -68,9 +69,9 @@ struct Rewriting {
   std::size_t changes() const;                      ///< of the passes that stayed
 };
 
-/// Runs the passes on the model. A pass that fails, that moves an output by more than kLossless or makes one infinite
-/// or NaN is taken back and the others go on. Errors: usage (an unknown name), and what verify() ends with where it is
-/// no fault of the graph: no space, cancelled.
+/// Runs the passes on the model and compares it once. Where that fails they run one by one: a pass that fails,
+/// that moves an output by more than kLossless or makes one infinite or NaN is taken back and the others go on. Errors:
+/// usage (an unknown name), and what verify() ends with where it is no fault of the graph: no space, cancelled.
 Result<Rewriting> rewrite(onnx_model::OnnxModel& model, const Options& options);
 
 /// {"passes": [{"name", "changes", "seconds", "verify_seconds", "relative_l2", "judge", "undone", "disabled"}],

@@ -87,6 +87,27 @@ TEST(Rewrite, APassThatBreaksTheBoundIsTakenBackAndTheRestGoesOn) {
   }
 }
 
+TEST(Rewrite, OneComparisonIsEnoughWhereItHolds) {
+  OnnxWriter m(17);
+  m.input("x", OnnxType::kFloat, {"n", 3, 4, 4}).output("y", OnnxType::kFloat, {"n", 2, 4, 4});
+  m.initializer<float>("k", {2, 3, 1, 1}, uniform(6, 1)).initializer<float>("two", {}, {2.0F});
+  m.node("Identity", {"x"}, {"i"}).node("Conv", {"i", "k"}, {"c"}).node("Mul", {"c", "two"}, {"y"});
+  int calls = 0;
+  const Verify verify = [&](const OnnxModel&) -> Result<Distance> { return ++calls, Distance{.relative_l2 = 3e-7}; };
+  OnnxModel model = parsed(m);
+  const Rewriting done = value_or_throw(rewrite(model, {{}, verify, on_reference}));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(model.proto().graph().node_size(), 1);
+  for (const char* name : {"no-ops", "affine-after"}) {
+    EXPECT_EQ(row(done, name).changes, 1U);
+    EXPECT_EQ(row(done, name).relative_l2, 3e-7) << name;
+  }
+  OnnxModel none = model.clone();
+  calls = 0;
+  EXPECT_EQ(value_or_throw(rewrite(none, {{}, verify, on_reference})).changes(), 0U);
+  EXPECT_EQ(calls, 0) << "nothing changed, nothing to compare";
+}
+
 TEST(Rewrite, AtTheBoundItStays) {
   OnnxModel model = parsed(models::small_cnn());
   const Rewriting done =
