@@ -14,8 +14,11 @@ constexpr const char* kStep = "quantize-static";
 // Without a time budget: the part of the search so far that may go into it, and what it may take anyhow. The first
 // trial of the first base is always made.
 constexpr double kShare = 0.35, kLeastSeconds = 12;
-// An int8 model must be faster than the fastest that holds by this factor before it is worth mixing.
+// An int8 model, and what is left of its speed by the layers' own times, must be faster than the fastest that holds by
+// this factor before it is worth mixing.
 constexpr double kWorthwhile = 0.97;
+// Records of the journal: the base's time as a part of the fastest that holds, and where the time for trials ended.
+constexpr const char *kPart = "mix part", *kTrials = "mix trials";
 // Blocks of calls for that look; the fastest counts.
 constexpr int kBlocks = 3;
 
@@ -36,7 +39,11 @@ class Mixer {
 
   Result<Mixes> run() {
     for (const Candidate* base : bases()) {
-      if (session_.stopping() || (!mixes_.maps.empty() && out_of_time(0))) break;
+      if (session_.stopping() || trials_known(*base) == 0) break;
+      if (!mixes_.maps.empty() && out_of_time(0)) {
+        SPEEDSTER_TRY(session_.journal->record(kTrials, base->digest, 0U));
+        break;
+      }
       SPEEDSTER_TRY(mix(*base));
     }
     return std::move(mixes_);
@@ -92,29 +99,50 @@ class Mixer {
     return best;
   }
 
-  /// Whether the base is fast enough that something between it and floating point may win.
-  bool promises(const Candidate& base) {
-    if (!fastest_) {
-      std::vector<const Candidate*> those;
-      for (const Candidate& candidate : candidates_)
-        if (holds(candidate) && candidate.rough_seconds > 0) those.push_back(&candidate);
-      std::ranges::stable_sort(those, {}, &Candidate::rough_seconds);
-      if (those.size() > 2) those.resize(2);
-      fastest_ = HUGE_VAL;
-      for (const Candidate* candidate : those) note_holder(*candidate);
-    }
-    const double seconds = seconds_of(base);
-    return seconds == 0 || seconds < kWorthwhile * *fastest_;
+  /// What the base is measured against: the two that hold and seemed fastest, and what was mixed before.
+  std::vector<const Candidate*> holders() const {
+    std::vector<const Candidate*> those;
+    for (const Candidate& candidate : candidates_)
+      if (holds(candidate) && candidate.rough_seconds > 0) those.push_back(&candidate);
+    std::ranges::stable_sort(those, {}, &Candidate::rough_seconds);
+    if (those.size() > 2) those.resize(2);
+    for (const Candidate& candidate : mixes_.candidates) those.push_back(&candidate);
+    return those;
   }
 
-  void note_holder(const Candidate& candidate) {
-    if (const double seconds = seconds_of(candidate); seconds > 0) fastest_ = std::min(*fastest_, seconds);
+  /// A call of the base as a part of one of the fastest that holds the budget; 0 where it cannot be told. What an
+  /// earlier search of the same question measured stands.
+  Result<double> part_of_fastest(const Candidate& base) {
+    const std::vector<const Candidate*> against = holders();
+    std::string subject = base.digest;
+    for (const Candidate* holder : against) subject += ":" + holder->digest;
+    if (const auto known = session_.journal->find(kPart, subject); known && known->is_number())
+      return known->get<double>();
+    double fastest = HUGE_VAL;
+    for (const Candidate* holder : against) {
+      const auto [seconds, fresh] = seconds_.try_emplace(holder->digest, 0);
+      if (fresh) seconds->second = seconds_of(*holder);
+      if (seconds->second > 0) fastest = std::min(fastest, seconds->second);
+    }
+    const double part = seconds_of(base) / fastest;
+    if (part > 0) SPEEDSTER_TRY(session_.journal->record(kPart, subject, part));
+    return part;
+  }
+
+  /// How many trials an earlier search made before its time for them ended.
+  std::optional<std::size_t> trials_known(const Candidate& base) const {
+    const auto known = session_.journal->find(kTrials, base.digest);
+    if (!known || !known->is_number_unsigned()) return std::nullopt;
+    return known->get<std::size_t>();
   }
 
   Result<void> mix(const Candidate& base) {
-    if (!promises(base)) {
-      mixes_.notes.push_back(base.recipe.name +
-                             " was not mixed with higher precision: it is hardly faster than what holds the budget");
+    const auto not_mixed = [&](const std::string& why) {
+      mixes_.notes.push_back(base.recipe.name + " was not mixed with higher precision: " + why);
+    };
+    SPEEDSTER_ASSIGN(const double part, part_of_fastest(base));
+    if (part > kWorthwhile) {
+      not_mixed("it is hardly faster than what holds the budget");
       return {};
     }
     session_.tell(base.recipe.name + ": looking at what each layer loses");
@@ -122,9 +150,7 @@ class Mixer {
     if (!found.ok()) {
       if (found.error().kind() == ErrorKind::kCancelled || found.error().kind() == ErrorKind::kNoSpace)
         return std::move(found).error();
-      if (!session_.stopping())
-        mixes_.notes.push_back(base.recipe.name +
-                               " was not mixed with higher precision: " + found.error().full_message());
+      if (!session_.stopping()) not_mixed(found.error().full_message());
       return {};
     }
     std::vector<GiveBackNode> nodes;
@@ -135,11 +161,19 @@ class Mixer {
     map.base_drop = base.searched->value;
     map.rest = base.recipe.options.at("precision");
     std::optional<Candidate> best;
+    const std::optional<std::size_t> most = trials_known(base);
     double longest = 0;
     while (const auto set = search.next()) {
       const double begin = now_seconds();
-      if (session_.stopping()) break;
-      if (!map.trials.empty() && out_of_time(longest)) break;
+      if (session_.stopping() || (most && map.trials.size() >= *most)) break;
+      if (part + search.share(*set) * (1 - part) > kWorthwhile) {
+        if (map.trials.empty()) not_mixed("so much would have to go back that little of its speed would be left");
+        break;
+      }
+      if (!map.trials.empty() && out_of_time(longest)) {
+        SPEEDSTER_TRY(session_.journal->record(kTrials, base.digest, map.trials.size()));
+        break;
+      }
       Candidate trial = trial_of(base, *found, *set);
       SPEEDSTER_TRY(prepare(session_, trial));
       if (!trial.out) SPEEDSTER_TRY(jury_.check(trial));
@@ -158,10 +192,7 @@ class Mixer {
       if (held) best = std::move(trial);
     }
     note(map, *found, search.best(), best);
-    if (best) {
-      note_holder(*best);
-      mixes_.candidates.push_back(*std::move(best));
-    }
+    if (best) mixes_.candidates.push_back(*std::move(best));
     mixes_.maps.push_back(std::move(map));
     return {};
   }
@@ -204,7 +235,7 @@ class Mixer {
   const std::vector<Candidate>& candidates_;
   const std::function<Candidate(compiler::Recipe)>& make_;
   const double started_ = now_seconds();
-  std::optional<double> fastest_;  ///< seconds of what holds the budget
+  std::map<std::string, double> seconds_;  ///< of the holders, by their digests
   Mixes mixes_;
 };
 
