@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "job/job.h"
 #include "onnx/model.h"
+#include "optimize/disk.h"
 #include "optimize/keys.h"
 #include "optimize/replay.h"
 #include "optimize/save.h"
@@ -20,9 +21,12 @@ namespace speedster {
 namespace {
 
 constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U, kStoreBytes = std::uint64_t{10} << 30U;
-// What a package holds beside payloads, and what a slow disk writes in a second.
+// What a package holds beside payloads.
 constexpr std::uint64_t kLittleFiles = std::uint64_t{16} << 20U;
-constexpr double kWrittenPerSecond = 150e6;
+// What a slow disk writes in a second; how much of a faster one's speed is relied on; what is written to find out,
+// where the model is worth it.
+constexpr double kSlowDisk = 150e6, kReliable = 0.5;
+constexpr std::uint64_t kProbeBytes = std::uint64_t{24} << 20U, kWorthProbing = std::uint64_t{128} << 20U;
 
 /// Turns the caller's answer into the token that all stages look at.
 class CancelWatch {
@@ -230,9 +234,14 @@ class Optimization {
     };
     add(session_.model);
     for (const fs::path& file : session_.model_companions) add(file);
-    session_.held_back = 2 * static_cast<double>(bytes) / kWrittenPerSecond;
-    if (request_.output.empty()) return {};
-    SPEEDSTER_TRY(package::PackageWriter::create(request_.output, bytes + kLittleFiles));
+    double per_second = kSlowDisk;
+    if (!request_.output.empty()) {
+      SPEEDSTER_TRY(package::PackageWriter::create(request_.output, bytes + kLittleFiles));
+      const fs::path folder = fs::absolute(request_.output, error).parent_path();
+      if (session_.total.limited() && bytes > kWorthProbing)
+        per_second = std::max(per_second, kReliable * saving::bytes_written_per_second(folder, kProbeBytes));
+    }
+    session_.held_back = 2 * static_cast<double>(bytes) / per_second;
     return {};
   }
 

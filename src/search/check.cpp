@@ -241,9 +241,11 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   const double share = external ? std::min(part.time_share, kShareBesideAProgram) : part.time_share;
   const double allowed = timed ? share * session.deadline.left() : 0;
   const double started = now_seconds();
+  double longest = 0;  // what the next samples may take: with them the end of the time would undo the others, too
   candidate.check_cut = false;
   while (done < part.samples.size()) {
-    if (timed && done >= kLeastSamples && now_seconds() - started > allowed) {
+    const double begun = now_seconds();
+    if (timed && done >= kLeastSamples && begun - started + longest > allowed) {
       candidate.check_cut = true;
       break;
     }
@@ -271,6 +273,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
       }
     }
     done += compared;
+    longest = std::max(longest, now_seconds() - begun);
     if (limited && done >= next_look && done < part.samples.size()) {
       if (accumulator.hopeless(*session.budget.drop, part.samples.size() - done)) break;
       next_look *= 2;

@@ -21,8 +21,10 @@ namespace speedster::search {
 namespace {
 
 // Shares of a time budget at which the stages end; what is left confirms and saves.
-constexpr double kMakeShare = 0.45, kMixShare = 0.52, kRaceShare = 0.57, kJudgeShare = 0.70, kConfirmShare = 0.90,
+constexpr double kMakeShare = 0.49, kMixShare = 0.53, kRaceShare = 0.58, kJudgeShare = 0.70, kConfirmShare = 0.90,
                  kTailShare = 0.94;
+// Where nothing comes after the confirmation but saving: what it may end at then.
+constexpr double kConfirmShareWithoutCorners = 0.95;
 // What a look at the original's other settings may take, before any candidate is made.
 constexpr double kDefaultsShare = 0.15;
 // Where the leader broke the budget while it was judged.
@@ -37,6 +39,7 @@ class Search {
 
   Result<Outcome> run() {
     Contest contest;
+    if (!has_corners()) session_.stretch = kConfirmShareWithoutCorners / kConfirmShare;
     if (auto done = stages(contest); !done.ok()) {
       // Cancelling is an outcome: what was found out until then is in the report and in the journal.
       if (!session_.cancel.cancelled() || done.error().kind() != ErrorKind::kCancelled) return std::move(done).error();

@@ -51,7 +51,7 @@ void Session::end_stage() {
 Deadline Session::end_of(double share) const {
   if (!request->time_budget_seconds) return {};
   const double whole = *request->time_budget_seconds, held = std::min(held_back, whole / 2);
-  return total.minus(held + (1.0 - share) * (whole - held));
+  return total.minus(held + (1.0 - std::min(share * stretch, 1.0)) * (whole - held));
 }
 
 void Session::enter(const std::string& stage, double share) {

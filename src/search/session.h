@@ -81,6 +81,7 @@ struct Session {
   Deadline total;                          ///< the end of the time budget
   Deadline deadline;                       ///< the end of this stage's share of it
   double held_back = 0;                    ///< seconds at its end that no stage before may use: for large files
+  double stretch = 1;                      ///< of the stages' shares, where there are fewer stages
   std::string original_precision = "f32";  ///< what the original really ran at
   double original_call_seconds = 0;        ///< about what the original takes for a sample; 0 = not known
   double started = 0;
