@@ -43,6 +43,7 @@ struct Command {
 /// Option groups, in the order of the help text.
 inline constexpr const char* kSamplesGroup = "Samples";
 inline constexpr const char* kAccuracyGroup = "Accuracy";
+inline constexpr const char* kLimitsGroup = "Limits";
 inline constexpr const char* kTriedGroup = "What is tried";
 inline constexpr const char* kSessionGroup = "Session";
 inline constexpr const char* kBoundsGroup = "Bounds";

@@ -139,6 +139,19 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
       ->group(kAccuracyGroup)
       ->type_name("NAME");
 
+  app.add_option("--p99", a.p99, "The longest 99th percentile of a call that may win: 5ms")
+      ->group(kLimitsGroup)
+      ->type_name("TIME");
+  app.add_option("--max-load-time", a.max_load_time, "The longest time to load that may win: 500ms")
+      ->group(kLimitsGroup)
+      ->type_name("TIME");
+  app.add_option("--max-memory", a.max_memory, "The largest resident memory, in a process that serves it: 400MB")
+      ->group(kLimitsGroup)
+      ->type_name("SIZE");
+  app.add_option("--max-size", a.max_size, "The largest size of the model's files: 20MB")
+      ->group(kLimitsGroup)
+      ->type_name("SIZE");
+
   add_list(app, "--backends", a.backends, "Only these backends")->group(kTriedGroup)->type_name("NAME,…");
   add_list(app, "--precisions", a.precisions, "Only these: fp32, bf16, fp16, dynamic-int8, static-int8")
       ->group(kTriedGroup)
@@ -234,6 +247,18 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.metric_drop = a.metric_drop;
   request.metric_confidence = a.metric_confidence;
   request.output_name = a.output_name;
+  for (const auto& [text, option, limit] : {std::tuple(&a.p99, "--p99", &request.max_p99_seconds),
+                                            {&a.max_load_time, "--max-load-time", &request.max_load_seconds}}) {
+    if (text->empty()) continue;
+    SPEEDSTER_ASSIGN(const double seconds, parse_duration(*text, option));
+    if (!(seconds > 0)) return usage(std::string("expected ") + option + " to be above 0, got " + *text);
+    *limit = seconds;
+  }
+  for (const auto& [text, option, limit] : {std::tuple(&a.max_memory, "--max-memory", &request.max_memory_bytes),
+                                            {&a.max_size, "--max-size", &request.max_size_bytes}}) {
+    if (text->empty()) continue;
+    SPEEDSTER_ASSIGN(*limit, parse_bytes(*text, option));
+  }
 
   static const std::vector<std::string> kPrecisions = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
   request.backends = pieces(a.backends);

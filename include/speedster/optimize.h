@@ -48,6 +48,11 @@ struct OptimizeRequest {
   /// Between 0.5 and 1: the upper bound of the drop's interval decides, not the estimate; takes 32 samples or more.
   std::optional<double> metric_confidence;
   std::string output_name;  ///< judge by this output only
+  // Limits beside accuracy: who is above one may not win, and the report says what allowing it would bring.
+  std::optional<double> max_p99_seconds;          ///< 99th percentile of a call
+  std::optional<double> max_load_seconds;         ///< from the saved form in a fresh process
+  std::optional<std::uint64_t> max_memory_bytes;  ///< resident at most, in a process that serves it
+  std::optional<std::uint64_t> max_size_bytes;    ///< of the model's files
   // What is tried.
   std::vector<std::string> backends;    ///< empty = all
   std::vector<std::string> precisions;  ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all

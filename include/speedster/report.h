@@ -27,6 +27,7 @@ enum class CandidateFate {
   kUndecided,   ///< qualified, not separated from the winner
   kSlowerThanOriginal,
   kOverBudget,   ///< loses more than the budget allows
+  kOverLimit,    ///< larger, slower to load or with a longer tail than allowed
   kReduced,      ///< reduced precision where only full precision may win
   kNotJudged,    ///< accuracy not judged (random samples)
   kFailed,       ///< crashed, timed out, out of memory, vendor error, wrong shapes

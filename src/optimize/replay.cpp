@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <type_traits>
 
 #include "base/files.h"
@@ -29,6 +30,13 @@ class Told {
   Result<void> number(const char* key, std::optional<double>& field) const {
     if (field || !has(key)) return {};
     SPEEDSTER_ASSIGN(const double value, json_number(told_, key, kWho));
+    field = value;
+    return {};
+  }
+  Result<void> bytes(const char* key, std::optional<std::uint64_t>& field) const {
+    if (field || !has(key)) return {};
+    std::uint64_t value = 0;
+    SPEEDSTER_TRY(integer<std::uint64_t>(key, 0, 0, std::numeric_limits<std::uint64_t>::max(), value));
     field = value;
     return {};
   }
@@ -118,6 +126,10 @@ Result<void> take(const Json& provenance, Replay& replay) {
                                                    {"candidates", Json::array({provenance["winning_chain"]})}}));
   SPEEDSTER_TRY(take_samples(told, request));
   SPEEDSTER_TRY(take_accuracy(told, provenance, request));
+  SPEEDSTER_TRY(told.number("max_p99_seconds", request.max_p99_seconds));
+  SPEEDSTER_TRY(told.number("max_load_seconds", request.max_load_seconds));
+  SPEEDSTER_TRY(told.bytes("max_memory_bytes", request.max_memory_bytes));
+  SPEEDSTER_TRY(told.bytes("max_size_bytes", request.max_size_bytes));
   // Not the number that a default came to be on the machine of then.
   SPEEDSTER_TRY(told.integer<int>("threads_given", 0, 0, 4096, request.threads));
   SPEEDSTER_TRY(told.integer<int>("concurrency", 1, 1, 1024, request.concurrency));

@@ -15,13 +15,14 @@ struct FateRow {
 };
 
 /// All fates in the order of the enumeration.
-inline constexpr std::array<FateRow, 12> kFates = {{
+inline constexpr std::array<FateRow, 13> kFates = {{
     {CandidateFate::kWinner, "winner", "in the package, first variant"},
     {CandidateFate::kEquivalent, "equivalent", "as fast as the winner, not chosen"},
     {CandidateFate::kSlower, "slower", "qualified, slower than the winner"},
     {CandidateFate::kUndecided, "undecided", "qualified, not separated from the winner"},
     {CandidateFate::kSlowerThanOriginal, "slower than original", "qualified, not faster than the original"},
     {CandidateFate::kOverBudget, "over budget", "loses more accuracy than allowed"},
+    {CandidateFate::kOverLimit, "over limit", "larger, slower to load or with a longer tail than allowed"},
     {CandidateFate::kReduced, "reduced", "ran in reduced precision where only full precision may win"},
     {CandidateFate::kNotJudged, "not judged", "ran in reduced precision, and the samples are random"},
     {CandidateFate::kFailed, "failed", "crashed, timed out, out of memory, vendor error or wrong outputs"},

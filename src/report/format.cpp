@@ -43,8 +43,8 @@ int fate_rank(CandidateFate fate) {
   static constexpr std::array kOrder = {
       CandidateFate::kWinner,    CandidateFate::kEquivalent,         CandidateFate::kUndecided,
       CandidateFate::kSlower,    CandidateFate::kSlowerThanOriginal, CandidateFate::kReduced,
-      CandidateFate::kNotJudged, CandidateFate::kOverBudget,         CandidateFate::kFailed,
-      CandidateFate::kNotTried,  CandidateFate::kNotPossible};
+      CandidateFate::kNotJudged, CandidateFate::kOverBudget,         CandidateFate::kOverLimit,
+      CandidateFate::kFailed,    CandidateFate::kNotTried,           CandidateFate::kNotPossible};
   return static_cast<int>(std::find(kOrder.begin(), kOrder.end(), fate) - kOrder.begin());
 }
 

@@ -91,15 +91,18 @@ std::string accept_section(const Report& report) {
   std::string text;
   if (report.accept_candidate && *report.accept_candidate < report.candidates.size()) {
     const CandidateRow& row = report.candidates[*report.accept_candidate];
-    text = "The fastest candidate in reduced precision is " + row.name;
+    const bool limited = row.fate == CandidateFate::kOverLimit;
+    text = std::string("The fastest candidate ") + (limited ? "above a limit" : "in reduced precision") + " is " +
+           row.name;
     if (const auto speedup = report::shown_speedup(report, row))
       text += fmt::format(": {} as fast as the original{}", report::format_ratio(speedup->value),
                           speedup->confirmed ? "" : " in the race");
     if (row.drop) text += ", and loses " + report::format_drop(row.drop->value) + " in " + report.metric;
+    if (limited) text += ", " + row.reason;
     text += ". This command accepts it; what was made is in the cache:";
   }
   return report::section(
-      "A faster one, if you accept its loss", "",
+      "A faster one, if you accept it", "",
       "<p>" + escape_html(text) + "</p><pre><code>" + escape_html(report.accept_command) + "</code></pre>");
 }
 

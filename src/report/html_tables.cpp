@@ -19,6 +19,7 @@ const char* fate_class(CandidateFate fate) {
     case CandidateFate::kUndecided:
     case CandidateFate::kSlower: return "qualified";
     case CandidateFate::kOverBudget:
+    case CandidateFate::kOverLimit:
     case CandidateFate::kReduced:
     case CandidateFate::kNotJudged: return "excluded";
     case CandidateFate::kFailed: return "failed";

@@ -31,6 +31,7 @@ class Palette {
       case CandidateFate::kEquivalent:
       case CandidateFate::kUndecided: return paint("32", text);
       case CandidateFate::kOverBudget:
+      case CandidateFate::kOverLimit:
       case CandidateFate::kReduced:
       case CandidateFate::kNotJudged: return paint("33", text);
       case CandidateFate::kFailed: return paint("31", text);
@@ -275,9 +276,12 @@ class Table {
     if (report_.accept_candidate && *report_.accept_candidate < report_.candidates.size()) {
       const CandidateRow& row = report_.candidates[*report_.accept_candidate];
       const auto speedup = report::shown_speedup(report_, row);
-      std::string text = "the fastest reduced candidate is " + row.name;
+      const bool limited = row.fate == CandidateFate::kOverLimit;
+      std::string text = std::string("the fastest ") + (limited ? "" : "reduced ") + "candidate " +
+                         (limited ? "above a limit " : "") + "is " + row.name;
       if (speedup) text += ": " + report::format_ratio(speedup->value) + (speedup->confirmed ? "" : " (race)");
       if (row.drop) text += ", drop " + report::format_drop(row.drop->value) + " in " + report_.metric;
+      if (limited) text += ", " + row.reason;
       paragraph("· ", report_.accept_command.empty() ? text : text + ". To accept it:");
     }
     // Not wrapped: it is there to be copied.

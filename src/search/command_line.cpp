@@ -59,6 +59,13 @@ void add_accuracy(const OptimizeRequest& request, Words& words) {
   words.option("--output", request.output_name);
 }
 
+void add_limits(const OptimizeRequest& request, Words& words) {
+  if (request.max_p99_seconds) words.number("--p99", *request.max_p99_seconds);
+  if (request.max_load_seconds) words.number("--max-load-time", *request.max_load_seconds);
+  if (request.max_memory_bytes) words.option("--max-memory", std::to_string(*request.max_memory_bytes));
+  if (request.max_size_bytes) words.option("--max-size", std::to_string(*request.max_size_bytes));
+}
+
 void add_bounds(const OptimizeRequest& request, Words& words) {
   const OptimizeRequest defaults;
   if (request.time_budget_seconds) words.number("--time-budget", *request.time_budget_seconds);
@@ -75,6 +82,7 @@ std::string command_of(const OptimizeRequest& request) {
   Words words({"speedster", "optimize", request.model});
   add_samples(request, words);
   add_accuracy(request, words);
+  add_limits(request, words);
   words.each("--backends", request.backends);
   words.each("--precisions", request.precisions);
   words.each("--exclude", request.exclude);
@@ -91,18 +99,20 @@ std::string command_of(const OptimizeRequest& request) {
   return words.line();
 }
 
-std::string accept_command(const OptimizeRequest& request, double drop) {
-  std::string command = request.command_line;
-  if (command.empty()) {  // asked for from C++
-    OptimizeRequest without = request;
-    without.metric_drop.reset();
-    command = command_of(without);
-  } else if (const std::size_t at = command.find(" " + std::string(kBudget)); at != std::string::npos) {
-    std::size_t end = command.find_first_not_of(" =", at + 1 + std::string_view(kBudget).size());
-    end = end == std::string::npos ? command.size() : std::min(command.find(' ', end), command.size());
-    command.erase(at, end - at);
+std::pair<std::string, std::string> budget_setting(double drop) { return {kBudget, budget_for(drop)}; }
+
+std::string accept_command(const OptimizeRequest& request, const Settings& settings) {
+  std::string command = request.command_line.empty() ? command_of(request) : request.command_line;
+  for (const auto& [option, value] : settings) {
+    for (const char* end : {" ", "="}) {  // as it was typed
+      const std::size_t at = command.find(" " + option + end);
+      if (at == std::string::npos) continue;
+      const std::size_t from = at + 1 + option.size() + 1;
+      command.erase(at, std::min(command.find(' ', command.find_first_not_of(' ', from)), command.size()) - at);
+    }
   }
-  return command + " " + kBudget + " " + budget_for(drop);
+  for (const auto& [option, value] : settings) command += " " + option + " " + value;
+  return command;
 }
 
 }  // namespace speedster::search

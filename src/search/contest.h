@@ -29,6 +29,9 @@ Result<Contest> race_again(Session& session, std::vector<Candidate>& candidates,
                            Candidate& defaults, const std::vector<std::size_t>& contenders,
                            const std::vector<std::size_t>& excluded, const Deadline& confirm_end, Contest earlier);
 
+/// p90 and p99 of a finalist that takes the winner's place; where there is no time they stay unknown.
+void add_tail_of(Session& session, std::vector<Candidate>& candidates, const Contest& contest, std::size_t index);
+
 /// Confirms the finalists of the race against the faster original. Fills latency, speed-up, load time and memory of
 /// each.
 Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,

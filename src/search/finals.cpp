@@ -67,7 +67,7 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
   const double median = candidate.row.latency_median->value;
   const std::size_t there = median >= kStampedAlone ? confirmed.calls.size() : 0;
   const std::size_t missing = kTailCalls - std::min(there, kTailCalls);
-  if (median * static_cast<double>(missing) > seconds_left) return {};
+  if (median * static_cast<double>(missing) > std::min(seconds_left, session.deadline.left())) return {};
   seconds_left -= median * static_cast<double>(missing);
   std::vector<double> calls;
   // A tail that was recorded beside more calls of another confirmation is too short for this one.
@@ -149,6 +149,15 @@ void not_confirmed(const Session& session, std::vector<Candidate>& candidates, c
                                       : "time: the budget had no room to confirm it");
 }
 
+/// A limit on the tail is a question that the confirmation must leave time for.
+Deadline confirm_deadline(const Session& session, const std::vector<measure::Entrant>& entrants) {
+  if (!session.request->max_p99_seconds) return session.deadline;
+  double call = 0;
+  for (const measure::Entrant& entrant : entrants)
+    if (entrant.may_win) call = call > 0 ? std::min(call, entrant.call_seconds) : entrant.call_seconds;
+  return session.deadline.minus(static_cast<double>(kTailCalls) * call);
+}
+
 /// The stored confirmation of these entrants, or a new one; nothing where the time or the user ended it.
 Result<std::optional<measure::Confirmation>> confirm_or_recall(Session& session, const std::string& subject,
                                                                const Candidate& baseline,
@@ -159,8 +168,8 @@ Result<std::optional<measure::Confirmation>> confirm_or_recall(Session& session,
   if (known || session.stopping()) return known;
   auto told = now_seconds();
   auto confirmed = measure::confirm(entrant_of(session, baseline, "confirm"), entrants, policy,
-                                    machine_foreign_share(session.machine.cores), session.deadline, session.cancel,
-                                    [&](const measure::Confirmation&) {
+                                    machine_foreign_share(session.machine.cores), confirm_deadline(session, entrants),
+                                    session.cancel, [&](const measure::Confirmation&) {
                                       if (now_seconds() - told < 0.5) return;
                                       told = now_seconds();
                                       session.tell();
@@ -192,9 +201,12 @@ Result<void> bring_in_order(measure::Confirmation& confirmation, const std::vect
   return {};
 }
 
+/// A limit on it is worth any time that there is.
+double tail_seconds(const Session& session) { return session.request->max_p99_seconds ? HUGE_VAL : kTailSeconds; }
+
 /// The winner's comes first: both share the time.
 void add_tails(Session& session, std::vector<Candidate>& candidates, Candidate& baseline, const Contest& contest) {
-  double seconds_left = kTailSeconds;
+  double seconds_left = tail_seconds(session);
   for (std::size_t i = 0; i < contest.finalists.size(); ++i) {
     Candidate& candidate = candidates[contest.finalists[i]];
     if (candidate.row.fate != CandidateFate::kWinner) continue;
@@ -202,10 +214,18 @@ void add_tails(Session& session, std::vector<Candidate>& candidates, Candidate& 
     session.progress.best_speedup = candidate.row.speedup ? candidate.row.speedup->value : 0;
     try_tail(session, contest.confirmation->rows[i], candidate, seconds_left);
   }
+  seconds_left = std::min(seconds_left, kTailSeconds);
   try_tail(session, contest.confirmation->rows.back(), baseline, seconds_left);
 }
 
 }  // namespace
+
+void add_tail_of(Session& session, std::vector<Candidate>& candidates, const Contest& contest, std::size_t index) {
+  double seconds_left = tail_seconds(session);
+  for (std::size_t i = 0; i < contest.finalists.size(); ++i)
+    if (contest.finalists[i] == index)
+      try_tail(session, contest.confirmation->rows[i], candidates[index], seconds_left);
+}
 
 Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates, Candidate& original,
                            Candidate& defaults, Contest& contest) {

@@ -1,5 +1,6 @@
 #include "search/jury.h"
 
+#include "search/limits.h"
 #include "search/rows.h"
 
 namespace speedster::search {
@@ -61,7 +62,13 @@ Standing qualify(const Session& session, Candidate& candidate) {
     candidate.row.reason = "accuracy not judged: samples are random, and it ran in " + candidate.row.ran_precision;
     return Standing::kOnlyPriced;
   }
-  return against_budget(session, candidate);
+  const Standing standing = against_budget(session, candidate);
+  if (standing != Standing::kContender) return standing;
+  const std::vector<Excess> above = excesses(*session.request, candidate.row, false);
+  if (above.empty()) return standing;
+  candidate.row.fate = CandidateFate::kOverLimit;
+  candidate.row.reason = reason_of(above);
+  return Standing::kOnlyPriced;
 }
 
 void pass_verdict(const Session& session, Candidate& candidate, bool priced) {

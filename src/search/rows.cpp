@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "search/command_line.h"
+#include "search/limits.h"
 #include "search/rewriting.h"
 #include "toolchain/toolchain.h"
 
@@ -70,6 +71,11 @@ double needed_budget(const Session& session, const Candidate& candidate) {
   return needed;
 }
 
+template <typename Number>
+Json optional_to_json(const std::optional<Number>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 Json provenance(const Session& session, const std::vector<Candidate>& candidates, const Candidate& original,
                 const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
@@ -84,11 +90,15 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"session", request.session},
                {"metric", request.metric.empty() ? "cosine" : request.metric},
                {"metric_command", request.metric_command},
-               {"metric_drop", request.metric_drop ? Json(*request.metric_drop) : Json(nullptr)},
-               {"metric_confidence", request.metric_confidence ? Json(*request.metric_confidence) : Json(nullptr)},
+               {"metric_drop", optional_to_json(request.metric_drop)},
+               {"metric_confidence", optional_to_json(request.metric_confidence)},
                {"output", request.output_name},
                {"data", request.data},
                {"labels", request.labels},
+               {"max_p99_seconds", optional_to_json(request.max_p99_seconds)},
+               {"max_load_seconds", optional_to_json(request.max_load_seconds)},
+               {"max_memory_bytes", optional_to_json(request.max_memory_bytes)},
+               {"max_size_bytes", optional_to_json(request.max_size_bytes)},
                {"shapes", request.shapes},
                {"ranges", request.ranges},
                {"axes", Json::object()},
@@ -295,6 +305,40 @@ std::vector<std::size_t> with_fallbacks(const Session& session, const std::vecto
   return kept;
 }
 
+/// What lets an excluded candidate through: a budget that holds its drop, limits that hold it. Nothing where that is
+/// not known.
+std::optional<Settings> settings_for(const Session& session, const Candidate& candidate) {
+  Settings settings;
+  const double needed = needed_budget(session, candidate);
+  if (!std::isfinite(needed)) return std::nullopt;
+  if (candidate.row.fate != CandidateFate::kOverLimit || needed > session.budget.drop.value_or(0))
+    settings.push_back(budget_setting(needed));
+  for (const Excess& excess : excesses(*session.request, candidate.row, true)) {
+    if (excess.allows.empty()) return std::nullopt;
+    settings.emplace_back(excess.option, excess.allows);
+  }
+  return settings;
+}
+
+/// The fastest of what the budget or a limit excludes, where it is faster than the answer, and the command that
+/// accepts it.
+void note_fastest_excluded(const Session& session, const std::vector<Candidate>& candidates, const Contest& contest,
+                           const std::vector<std::size_t>& ranked, Report& report) {
+  if (session.store.random()) return;
+  double best = ranked.empty() ? 1 : candidates[ranked.front()].row.speedup->value;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Candidate& candidate = candidates[i];
+    // Whoever was above a limit when it had been confirmed was priced by that.
+    const bool excluded = contest.priced == i || candidate.row.fate == CandidateFate::kOverLimit;
+    if (!excluded || !candidate.row.drop || !candidate.row.speedup || candidate.row.speedup->value <= best) continue;
+    const auto settings = settings_for(session, candidate);
+    if (!settings) continue;
+    best = candidate.row.speedup->value;
+    report.accept_candidate = i;
+    report.accept_command = accept_command(*session.request, *settings);
+  }
+}
+
 Report make_report(Session& session, std::vector<Candidate>& candidates, const Candidate& baseline,
                    const Contest& contest, const std::vector<std::size_t>& ranked) {
   const OptimizeRequest& request = *session.request;
@@ -332,16 +376,7 @@ Report make_report(Session& session, std::vector<Candidate>& candidates, const C
       contest.race.dropped_rounds + (contest.confirmation ? contest.confirmation->dropped_rounds : 0);
   report.stages = session.stages;
   report.rewriting = rewriting_of(candidates, ranked);
-  if (contest.priced && candidates[*contest.priced].row.drop && !session.store.random()) {
-    const CandidateRow& priced = candidates[*contest.priced].row;
-    const bool faster = priced.speedup && priced.speedup->value > 1 &&
-                        (ranked.empty() || priced.speedup->value > candidates[ranked.front()].row.speedup->value);
-    const double needed = needed_budget(session, candidates[*contest.priced]);
-    if (faster && std::isfinite(needed)) {
-      report.accept_candidate = contest.priced;
-      report.accept_command = accept_command(request, needed);
-    }
-  }
+  note_fastest_excluded(session, candidates, contest, ranked, report);
   rescale_race(report);
   mark_front(report);
   report.parent_peak_bytes = hardware::peak_memory();

@@ -11,6 +11,7 @@
 #include "search/availability.h"
 #include "search/contest.h"
 #include "search/jury.h"
+#include "search/limits.h"
 #include "search/mix.h"
 #include "search/rows.h"
 #include "search/workshop.h"
@@ -65,7 +66,7 @@ class Search {
       SPEEDSTER_TRY(confirm(contest));
       const bool somebody_won = !ranked_.empty();
       SPEEDSTER_TRY(declare(contest));
-      // All that won failed at a corner of the shapes: those that lost the race to them get their chance.
+      // All that won failed at a corner of the shapes or a limit: those that lost the race to them get their chance.
       if (!somebody_won || !ranked_.empty() || !contest.raced || !time_for_another() || !give_another_chance())
         return {};
     }
@@ -468,27 +469,33 @@ class Search {
     return false;
   }
 
-  /// The winner must run every declared shape; one that does not is out and the next takes its place. What the package
-  /// falls back to must run them, too.
+  /// The winner must keep the limits and run every declared shape; one that does not is out and the next takes its
+  /// place. What the package falls back to must run them, too.
   Result<void> declare(Contest& contest) {
     session_.enter(kCorners, kTailShare);
-    if (!has_corners()) {
-      ranked_ = with_fallbacks(session_, candidates_, ranked_);
-      return {};
-    }
     const Candidate& baseline = contest.baseline_is_defaults ? defaults_ : original_;
     const ServeSpec spec = session_.serve_spec(baseline, kCorners);
     std::optional<ServedPackage> original;
-    for (bool fell = true; fell && !ranked_.empty();) {
-      SPEEDSTER_ASSIGN(fell, winner_fell(baseline, spec, original));
-      if (!fell || ranked_.empty()) continue;
+    while (!ranked_.empty()) {
+      std::string why = above_a_limit();
+      if (why.empty() && has_corners()) {
+        SPEEDSTER_ASSIGN(why, failed_at_a_corner(baseline, spec, original));
+      }
+      if (why.empty()) break;
+      ranked_.erase(ranked_.begin());
+      session_.progress.best.clear();
+      session_.progress.best_speedup = 0;
+      if (ranked_.empty()) break;
       original.reset();
-      SPEEDSTER_TRY(replace_winner(contest));
+      SPEEDSTER_TRY(replace_winner(contest, why));
     }
     if (ranked_.empty()) return {};
+    std::erase_if(ranked_, [&](std::size_t index) {
+      return index != ranked_.front() && !excesses(*session_.request, candidates_[index].row, false).empty();
+    });
     std::vector<std::size_t> kept;
     for (const std::size_t index : with_fallbacks(session_, candidates_, ranked_)) {
-      if (!kept.empty()) {
+      if (!kept.empty() && has_corners()) {
         SPEEDSTER_ASSIGN(const bool runs, runs_corners(baseline, spec, original, candidates_[index]));
         if (!runs) continue;
       }
@@ -534,17 +541,29 @@ class Search {
     return false;
   }
 
-  /// Runs the winner at the corners. True where it failed there and is out.
-  Result<bool> winner_fell(const Candidate& baseline, const ServeSpec& spec, std::optional<ServedPackage>& original) {
+  /// Whether the winner is above a limit now that its load time and its tail are known: then it is out, and this says
+  /// so; else empty.
+  std::string above_a_limit() {
+    Candidate& winner = candidates_[ranked_.front()];
+    const std::vector<Excess> above = excesses(*session_.request, winner.row, true);
+    if (above.empty()) return {};
+    retire(winner, CandidateFate::kOverLimit,
+           reason_of(above) + "; " + short_number(winner.row.speedup->value) + " times the original's speed");
+    return "is above a limit";
+  }
+
+  /// Runs the winner at the corners. Where it fails there it is out, and this says so; else empty.
+  Result<std::string> failed_at_a_corner(const Candidate& baseline, const ServeSpec& spec,
+                                         std::optional<ServedPackage>& original) {
     const auto not_run = [&](const std::string& why) {
       notes_.push_back("the corners of the declared shapes were not run: " + why);
-      return false;
+      return std::string();
     };
     Candidate& winner = candidates_[ranked_.front()];
     const std::string subject = baseline.digest + ":" + winner.digest;
     if (const auto known = session_.journal->find("corners", subject)) {
       corner_rows_ = corners_from_json(*known);
-      return false;
+      return std::string();
     }
     std::string why;
     if (!start_for_corners(spec, original, why)) return not_run(why);
@@ -553,21 +572,18 @@ class Search {
     if (rows.ok()) {
       corner_rows_ = *std::move(rows);
       if (whole) SPEEDSTER_TRY(session_.journal->record("corners", subject, corners_to_json(corner_rows_)));
-      return false;
+      return std::string();
     }
     if (session_.cancel.cancelled()) return not_run("cancelled");
     if (session_.stopping()) return not_run("the time budget ended");
     retire(winner, CandidateFate::kFailed, rows.error().full_message());
-    ranked_.erase(ranked_.begin());
     notes_.push_back(winner.recipe.name + " would have won, but failed at a corner of the shapes");
-    session_.progress.best.clear();
-    session_.progress.best_speedup = 0;
-    return true;
+    return std::string("failed at a corner");
   }
 
   /// After the winner fell the others are confirmed without it: what they are to each other was not asked before. Where
   /// that comes to nothing, and under a time budget, the next of the ranking takes its place.
-  Result<void> replace_winner(Contest& contest) {
+  Result<void> replace_winner(Contest& contest, const std::string& why) {
     if (!session_.total.limited() && !session_.cancel.cancelled()) {
       const std::vector<Candidate> candidates = candidates_;
       const std::vector<std::size_t> ranked = ranked_;
@@ -586,12 +602,13 @@ class Search {
       original_.row = original;
       defaults_.row = defaults;
     }
-    promote(contest, candidates_[ranked_.front()]);
+    promote(contest, candidates_[ranked_.front()], why);
+    if (session_.request->max_p99_seconds) add_tail_of(session_, candidates_, contest, ranked_.front());
     return {};
   }
 
-  void promote(const Contest& contest, Candidate& next) {
-    const std::string fell = " (the winner then failed at a corner)";
+  void promote(const Contest& contest, Candidate& next, const std::string& why) {
+    const std::string fell = " (the winner then " + why + ")";
     for (const std::size_t index : contest.finalists) {
       CandidateRow& row = candidates_[index].row;
       const bool compared = row.fate == CandidateFate::kSlower || row.fate == CandidateFate::kEquivalent ||
@@ -599,8 +616,7 @@ class Search {
       if (compared && !row.reason.ends_with(fell)) row.reason += fell;
     }
     next.row.fate = CandidateFate::kWinner;
-    next.row.reason = short_number(next.row.speedup->value) +
-                      " times the original's speed; a faster one failed at a corner of the shapes";
+    next.row.reason = short_number(next.row.speedup->value) + " times the original's speed; a faster one " + why;
     session_.progress.best = next.recipe.name;
     session_.progress.best_speedup = next.row.speedup->value;
   }

@@ -63,6 +63,14 @@ TEST(OptimizeOptions, FillEveryField) {
                                    "0.95",
                                    "--output",
                                    "logits",
+                                   "--p99",
+                                   "5ms",
+                                   "--max-load-time",
+                                   "1.5s",
+                                   "--max-memory",
+                                   "400MB",
+                                   "--max-size",
+                                   "1GiB",
                                    "--backends",
                                    "onnxruntime,openvino",
                                    "--precisions",
@@ -108,6 +116,10 @@ TEST(OptimizeOptions, FillEveryField) {
   EXPECT_EQ(request->metric_drop, 0.01);
   EXPECT_EQ(request->metric_confidence, 0.95);
   EXPECT_EQ(request->output_name, "logits");
+  EXPECT_EQ(request->max_p99_seconds, 0.005);
+  EXPECT_EQ(request->max_load_seconds, 1.5);
+  EXPECT_EQ(request->max_memory_bytes, 400000000U);
+  EXPECT_EQ(request->max_size_bytes, 1U << 30U);
   EXPECT_THAT(request->backends, ElementsAre("onnxruntime", "openvino"));
   EXPECT_THAT(request->precisions, ElementsAre("fp32", "static-int8"));
   EXPECT_THAT(request->exclude, ElementsAre("nncf", "*-bf16"));
@@ -192,9 +204,26 @@ TEST(OptimizeOptions, TheCommandThatAcceptsHoldsTheDrop) {
   request.model = "m.onnx";
   request.data = "x.npz";
   request.metric_drop = 0.001;
-  EXPECT_EQ(search::accept_command(request, 0.01234), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
+  const search::Settings budget = {search::budget_setting(0.01234)};
+  EXPECT_EQ(search::accept_command(request, budget), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
   request.command_line = "speedster optimize m.onnx --metric-drop=0.001 --data x.npz";
-  EXPECT_EQ(search::accept_command(request, 0.01234), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
+  EXPECT_EQ(search::accept_command(request, budget), "speedster optimize m.onnx --data x.npz --metric-drop 0.013");
+}
+
+TEST(OptimizeOptions, TheCommandThatAcceptsHoldsTheLimits) {
+  OptimizeRequest request;
+  request.model = "m.onnx";
+  request.data = "x.npz";
+  request.max_size_bytes = 1000000;
+  request.max_p99_seconds = 0.005;
+  const search::Settings settings = {{"--max-size", "2MB"}, {"--p99", "7ms"}};
+  EXPECT_EQ(search::accept_command(request, settings),
+            "speedster optimize m.onnx --data x.npz --max-size 2MB --p99 7ms");
+  request.command_line = "speedster optimize --p99 5ms m.onnx --data x.npz --max-size 1MB";
+  EXPECT_EQ(search::accept_command(request, settings),
+            "speedster optimize m.onnx --data x.npz --max-size 2MB --p99 7ms");
+  EXPECT_EQ(search::accept_command(request, {{"--max-size", "2MB"}}),
+            "speedster optimize --p99 5ms m.onnx --data x.npz --max-size 2MB");
 }
 
 TEST(OptimizeOptions, WrongValuesAreUsage) {

@@ -20,6 +20,7 @@ class Verdicts : public ::testing::Test {
     ASSERT_TRUE(write_file(folder_->path() / "x.npy", npy()).ok());
     use_samples(false);
     session_.budget.drop = 0.01;
+    session_.request = &request_;
     candidate_.row.ran_precision = "int8";
     candidate_.reduced = true;
     candidate_.searched = drop(0.005);
@@ -42,6 +43,7 @@ class Verdicts : public ::testing::Test {
   }
   const std::string& reason() const { return candidate_.row.reason; }
 
+  OptimizeRequest request_;
   Session session_;
   Candidate candidate_;
 
@@ -55,6 +57,17 @@ class Verdicts : public ::testing::Test {
 };
 
 TEST_F(Verdicts, WithinTheBudgetItRaces) { EXPECT_EQ(qualify(session_, candidate_), Standing::kContender); }
+
+TEST_F(Verdicts, AboveALimitOnlyItsPriceCounts) {
+  request_.max_memory_bytes = 1000;
+  candidate_.row.peak_memory_bytes = 2000;
+  EXPECT_EQ(qualify(session_, candidate_), Standing::kOnlyPriced);
+  EXPECT_EQ(candidate_.row.fate, CandidateFate::kOverLimit);
+  EXPECT_THAT(reason(), HasSubstr("peak memory"));
+  candidate_.searched = drop(0.02);
+  EXPECT_EQ(qualify(session_, candidate_), Standing::kOnlyPriced);
+  EXPECT_EQ(candidate_.row.fate, CandidateFate::kOverBudget) << "accuracy comes first";
+}
 
 TEST_F(Verdicts, AboveTheBudgetOnlyItsPriceCounts) {
   candidate_.searched = drop(0.02);
