@@ -156,7 +156,7 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   add_list(app, "--precisions", a.precisions, "Only these: fp32, bf16, fp16, dynamic-int8, static-int8")
       ->group(kTriedGroup)
       ->type_name("NAME,…");
-  add_list(app, "--exclude", a.exclude, "Leave out candidates, or the stage corners (shell patterns)")
+  add_list(app, "--exclude", a.exclude, "Leave out candidates, or the stages corners, mix, tune (shell patterns)")
       ->group(kTriedGroup)
       ->type_name("PATTERN,…");
   add_list(app, "--exclude-nodes", a.exclude_nodes,
@@ -183,7 +183,11 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   app.add_option("--threads", a.threads, "Threads of one call; default: the cores that affinity and quota allow")
       ->group(kSessionGroup)
       ->type_name("N");
-  app.add_option("--concurrency", a.concurrency, "Optimize the throughput of N callers at once")
+  app.add_option("--objective", a.objective,
+                 "latency (default), or throughput: of as many callers as cores, or of --concurrency")
+      ->group(kSessionGroup)
+      ->type_name("WHAT");
+  app.add_option("--concurrency", a.concurrency, "Time N callers at once, each with a context of its own")
       ->group(kSessionGroup)
       ->type_name("N");
   app.add_option("--spinning", a.spinning, "Worker threads spin while they wait: on or off")
@@ -275,6 +279,9 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
 
   request.threads = a.threads;
   request.concurrency = a.concurrency;
+  if (!a.objective.empty() && a.objective != "latency" && a.objective != "throughput")
+    return usage("expected --objective latency or throughput, got \"" + a.objective + "\"");
+  request.objective = a.objective;
   SPEEDSTER_ASSIGN(request.session, parse_pairs(a.session, "--session"));
   if (!a.spinning.empty()) {
     SPEEDSTER_ASSIGN(request.session["spinning"], parse_switch(a.spinning, "--spinning"));

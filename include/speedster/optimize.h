@@ -16,7 +16,8 @@ namespace speedster {
 
 /// What is going on, for a progress display. Strings are for people.
 struct Progress {
-  std::string stage;  ///< "model" "samples" "plan" "original" "check" "race" "judge" "confirm" "corners" "save"
+  /// "model" "samples" "plan" "original" "check" "mix" "race" "tune" "judge" "confirm" "corners" "save"
+  std::string stage;
   int candidates_done = 0, candidates_running = 0, candidates_total = 0;
   std::string best;  ///< name of the best so far, empty if none
   double best_speedup = 0;
@@ -56,7 +57,7 @@ struct OptimizeRequest {
   // What is tried.
   std::vector<std::string> backends;    ///< empty = all
   std::vector<std::string> precisions;  ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;  ///< candidates, or the stages "corners" and "mix", to leave out (shell patterns)
+  std::vector<std::string> exclude;  ///< candidates, or the stages "corners", "mix", "tune", to leave out (patterns)
   std::vector<std::string> exclude_nodes;   ///< node names or patterns that stay in full precision
   std::vector<std::string> disable_passes;  ///< of the lossless rewriting, by name, or "all"
   std::string priors;                       ///< JSON file in place of the built-in order of candidates
@@ -68,6 +69,8 @@ struct OptimizeRequest {
   int threads = 0;                             ///< 0 = the cores that affinity and quota allow
   std::map<std::string, std::string> session;  ///< spinning, arena, optimization level, …
   int concurrency = 1;                         ///< callers at once that are timed, each with a context of its own
+  /// "latency" of a call, the default, or "throughput": as many callers as cores, where `concurrency` says no more.
+  std::string objective;
   // Bounds.
   std::optional<double> time_budget_seconds;  ///< wall time until the package is complete; none = until all is tried
   double candidate_timeout_seconds = 600;

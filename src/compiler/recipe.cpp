@@ -54,6 +54,7 @@ Json to_json(const Recipe& recipe) {
     json["steps"].push_back(std::move(item));
   }
   if (recipe.vendor_defaults) json["vendor_defaults"] = true;
+  if (recipe.threads > 0) json["threads"] = recipe.threads;
   return json;
 }
 
@@ -79,6 +80,13 @@ Result<Recipe> recipe_from_json(const Json& json) {
   }
   if (json.contains("vendor_defaults")) {
     SPEEDSTER_ASSIGN(recipe.vendor_defaults, json_bool(json, "vendor_defaults", kWho));
+  }
+  if (json.contains("threads")) {
+    SPEEDSTER_ASSIGN(const std::int64_t threads, json_int(json, "threads", kWho));
+    if (threads < 1 || threads > 4096)
+      return Error(ErrorKind::kBadInput, "[candidates] expected \"threads\" of 1 to 4096 in " + recipe.name + ", got " +
+                                             std::to_string(threads) + "; try to leave it out: then --threads counts");
+    recipe.threads = static_cast<int>(threads);
   }
   SPEEDSTER_ASSIGN(recipe.options, options_from_json(json));
   if (!json.contains("steps")) return recipe;

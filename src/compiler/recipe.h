@@ -31,6 +31,7 @@ struct Recipe {
   std::vector<std::string> techniques;  ///< for people
   std::string not_possible;             ///< why it cannot work here, known beforehand; empty = try it
   bool vendor_defaults = false;         ///< threads stay as the vendor has them
+  int threads = 0;                      ///< of one execution; 0 = the search's
 };
 
 /// What is known about the model before anything runs.

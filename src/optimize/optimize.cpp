@@ -74,6 +74,8 @@ Result<void> validate(const OptimizeRequest& request) {
     return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
   if (request.concurrency < 1)
     return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
+  if (!request.objective.empty() && request.objective != "latency" && request.objective != "throughput")
+    return usage("[optimize] expected --objective latency or throughput, got \"" + request.objective + "\"");
   if (auto known = rewrite::check_names(request.disable_passes); !known.ok())
     return std::move(known).error().wrap("[optimize] expected --disable-pass with names of passes");
   return {};
@@ -259,6 +261,8 @@ class Optimization {
     session_.machine = hardware::probe();
     session_.fingerprint = hardware::fingerprint(session_.machine);
     session_.threads = request_.threads > 0 ? request_.threads : session_.machine.usable_cores;
+    if (request_.objective == "throughput" && request_.concurrency == 1)
+      request_.concurrency = session_.machine.usable_cores;
     session_.workers =
         std::clamp(session_.machine.usable_cores / 2, 1, 4);  // what is checked meanwhile needs the other half
     session_.limits.memory_bytes =
@@ -293,7 +297,7 @@ class Optimization {
     return std::move(outcome.report);
   }
 
-  const OptimizeRequest& request_;
+  OptimizeRequest request_;
   std::optional<TempDir> work_;
   search::Session session_;  // after work_: children end before their folders go
   std::optional<CancelWatch> watch_;

@@ -87,6 +87,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"threads", session.threads},
                {"threads_given", request.threads},
                {"concurrency", request.concurrency},
+               {"objective", request.objective},
                {"session", request.session},
                {"metric", request.metric.empty() ? "cosine" : request.metric},
                {"metric_command", request.metric_command},

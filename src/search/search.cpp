@@ -1,6 +1,8 @@
 #include "search/search.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
 #include "base/digest.h"
 #include "base/text.h"
@@ -14,6 +16,7 @@
 #include "search/limits.h"
 #include "search/mix.h"
 #include "search/rows.h"
+#include "search/tune.h"
 #include "search/workshop.h"
 #include "tensor/copy.h"
 #include "toolchain/toolchain.h"
@@ -22,15 +25,15 @@ namespace speedster::search {
 namespace {
 
 // Shares of a time budget at which the stages end; what is left confirms and saves.
-constexpr double kMakeShare = 0.49, kMixShare = 0.53, kRaceShare = 0.58, kJudgeShare = 0.70, kConfirmShare = 0.90,
-                 kTailShare = 0.94;
+constexpr double kMakeShare = 0.49, kMixShare = 0.53, kRaceShare = 0.58, kTuneShare = 0.62, kJudgeShare = 0.70,
+                 kConfirmShare = 0.90, kTailShare = 0.94;
 // Where nothing comes after the confirmation but saving: what it may end at then.
 constexpr double kConfirmShareWithoutCorners = 0.95;
 // What a look at the original's other settings may take, before any candidate is made.
 constexpr double kDefaultsShare = 0.15;
 // Where the leader broke the budget while it was judged.
 constexpr double kSecondRaceShare = 0.76, kSecondJudgeShare = 0.81;
-constexpr const char *kCorners = "corners", *kMix = "mix";  // stages that --exclude may name
+constexpr const char *kCorners = "corners", *kMix = "mix", *kTune = "tune";  // stages that --exclude may name
 constexpr std::size_t kExpectedSamples = 3;
 constexpr std::uint64_t kExpectedBytes = std::uint64_t{8} << 20U;
 
@@ -111,10 +114,31 @@ class Search {
         SPEEDSTER_ASSIGN(contest,
                          race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, confirm_end));
       }
+      if (!again) SPEEDSTER_TRY(tune_threads(contest));
       session_.enter("judge", again ? kSecondJudgeShare : kJudgeShare);
       SPEEDSTER_ASSIGN(const bool another_race, judge(contest));
       if (!another_race) return {};
     }
+  }
+
+  /// Where the user left the number of threads open, the race's fastest with fewer are finalists, too.
+  Result<void> tune_threads(Contest& contest) {
+    if (!planned_ || session_.request->threads > 0 || session_.stage_excluded(kTune) || contest.finalists.empty())
+      return {};
+    session_.enter(kTune, kTuneShare);
+    const auto make = [this](compiler::Recipe recipe) { return candidate_of(std::move(recipe)); };
+    auto tuned = tune(session_, *jury_, candidates_, contest.finalists, make);
+    if (!tuned.ok()) return or_originals(std::move(tuned).error());
+    for (Candidate& candidate : *tuned) {
+      contest.finalists.insert(contest.finalists.begin(), candidates_.size());
+      contenders_.push_back(candidates_.size());
+      candidates_.push_back(std::move(candidate));
+    }
+    std::ranges::stable_sort(contest.finalists, {}, [this](std::size_t index) {
+      return candidates_[index].row.race_latency.value_or(HUGE_VAL);
+    });
+    session_.progress.candidates_total = session_.progress.candidates_done = static_cast<int>(candidates_.size());
+    return {};
   }
 
   Candidate candidate_of(compiler::Recipe recipe) const {
@@ -213,7 +237,8 @@ class Search {
   void note_unused_patterns(const std::vector<compiler::Recipe>& recipes) {
     for (const std::string& pattern : session_.request->exclude) {
       const bool used =
-          compiler::matches_any({pattern}, kCorners) || compiler::matches_any({pattern}, kMix) ||
+          std::ranges::any_of(std::array{kCorners, kMix, kTune},
+                              [&](const char* stage) { return compiler::matches_any({pattern}, stage); }) ||
           std::ranges::any_of(recipes, [&](const auto& one) { return compiler::matches_any({pattern}, one.name); });
       if (!used) notes_.push_back("--exclude " + pattern + " matches no candidate and no stage");
     }

@@ -2,6 +2,7 @@
 #pragma once
 #include <speedster/optimize.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -108,6 +109,7 @@ struct Session {
   Result<void> model_unchanged() const;
   /// Threads of one execution; 0 = the vendor's own number, for the vendor's defaults where the user named none.
   int threads_of(const compiler::Recipe& recipe) const {
+    if (recipe.threads > 0) return std::min(recipe.threads, machine.usable_cores);
     return recipe.vendor_defaults && request->threads == 0 ? 0 : threads;
   }
   ServeSpec serve_spec(const Candidate& candidate, const std::string& purpose) const;

@@ -87,6 +87,8 @@ TEST(OptimizeOptions, FillEveryField) {
                                    "c.json",
                                    "--threads",
                                    "2",
+                                   "--objective",
+                                   "throughput",
                                    "--concurrency",
                                    "4",
                                    "--spinning",
@@ -127,6 +129,7 @@ TEST(OptimizeOptions, FillEveryField) {
   EXPECT_THAT(request->disable_passes, ElementsAre("affine-after", "affine-before"));
   EXPECT_EQ(request->candidates, "c.json");
   EXPECT_EQ(request->threads, 2);
+  EXPECT_EQ(request->objective, "throughput");
   EXPECT_EQ(request->concurrency, 4);
   EXPECT_EQ(request->session,
             (std::map<std::string, std::string>{

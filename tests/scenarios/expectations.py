@@ -75,6 +75,9 @@ class Expectations:
             took = self.row(arguments[1])["prepare_seconds"]
             if took is None or took > float(arguments[0]):
                 raise Failure(f"took {took} s")
+        elif what in ("stage", "no-stage"):
+            if any(stage["stage"] == text for stage in self.report["stages"]) != (what == "stage"):
+                raise Failure(f"got stages {[stage['stage'] for stage in self.report['stages']]}")
         elif what == "stages-within":
             took = {row["stage"]: row["seconds"] for row in self.report.get("stages", [])}
             if sum(took[stage] for stage in arguments[1:]) > float(arguments[0]):

@@ -10,6 +10,7 @@ A scenario is a list of lines; '#' begins a comment. What makes the search:
   candidate NAME KEY=VALUE…         one candidate; `precision=` is the requested precision, `backend=` a vendor's instead of
                                     the reference, `steps=nncf` and `steps=quantize-static` (calibrated on the reference)
                                     quantize first, `steps=rewrite` (compared on the reference) rewrites
+  open-threads                      no --threads 1
   planned                           the product's own plan: no candidates file, ONNX Runtime is the original
   vendors                           the user's toolchains are visible (they are not otherwise)
   env NAME=VALUE                    for the commands from here on
@@ -46,6 +47,7 @@ What is expected of the last run:
   corner NAME faster|slower         how the winner compares to the original at a corner of the shapes
   job STEP KEY.KEY… VALUE           a value of the result of each job of a step
   prepared-within SECONDS NAME      how long the steps of a candidate took
+  stage NAME | no-stage NAME        whether the search had this stage
   stages-within SECONDS STAGE…      how long these stages took, together
   peak-within MEGABYTES             the most memory that the search's own process held
   children-within MEGABYTES         the most memory that any process of this scenario held
@@ -84,7 +86,7 @@ class Scenario(Expectations):
         self.env["TMPDIR"] = str(folder / "tmp")
         self.env["PATH"] = f"{pathlib.Path(self.command).parent}:{self.env['PATH']}"
         (folder / "tmp").mkdir()
-        self.made, self.planned = False, False
+        self.made, self.planned, self.open_threads = False, False, False
         self.payload: list[str] = []
         self.said = folder / "stderr.txt"
 
@@ -105,8 +107,9 @@ class Scenario(Expectations):
         for word, path in (("PYTHON", sys.executable), ("CASES", str(pathlib.Path(__file__).resolve().parent / "cases"))):
             arguments = [argument.replace(word, shlex.quote(path)) for argument in arguments]
         candidates = [] if self.planned else ["--candidates", "candidates.json"]
+        threads = [] if self.open_threads else ["--threads", "1"]
         return [self.command, "optimize", "model.onnx", "--data", self.data, *candidates,
-                "-o", "out.speedster", "--threads", "1", "--json", *arguments]
+                "-o", "out.speedster", *threads, "--json", *arguments]
 
     def start(self, argv: list[str]) -> subprocess.Popen:
         with self.said.open("w") as file:
@@ -280,6 +283,8 @@ class Scenario(Expectations):
                 candidate["steps"] = [{"step": "nncf", "toolchain": "nncf", "options": {}}]
                 candidate |= {"format": "openvino-ir", "precision": "static-int8"}
             self.candidates.append(candidate)
+        elif what == "open-threads":
+            self.open_threads = True
         elif what == "planned":
             self.planned = True
         elif what == "vendors":

@@ -1,0 +1,107 @@
+#include "search/tune.h"
+
+#include <algorithm>
+
+#include "search/entrants.h"
+#include "search/rows.h"
+
+namespace speedster::search {
+namespace {
+
+// A look below this part of its time with the search's threads makes a candidate; the race's own rules decide then.
+constexpr double kWorthwhile = 0.97;
+// Blocks of calls of each side, in turns; the fastest counts.
+constexpr int kBlocks = 3;
+// Seconds for all looks, where the first is always had, and the part of a time budget's rest that one may take.
+constexpr double kSeconds = 4, kShare = 0.1;
+constexpr const char* kEvent = "threads";
+
+/// About what a look takes: two loads, and blocks of both.
+double seconds_of_look(const Candidate& candidate) {
+  const measure::BlockSpec block;
+  const double call = candidate.row.race_latency.value_or(candidate.rough_seconds);
+  return 2 * candidate.row.load_seconds.value_or(0) + 2 * kBlocks * (block.seconds + block.slow_calls * call);
+}
+
+std::string words_for(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
+
+/// Time with so many threads as a part of the time with the search's own; 0 where it cannot be told.
+Result<double> part_with(Session& session, const Candidate& candidate, int threads) {
+  const std::string subject = candidate.digest + ":" + std::to_string(threads);
+  if (const auto known = session.journal->find(kEvent, subject); known && known->is_number())
+    return known->get<double>();
+  const TimingContext context = timing_of(session);
+  measure::BlockSpec block;
+  block.concurrency = session.request->concurrency;
+  struct Side {
+    std::optional<ServedPackage> child;
+    double best = 0;
+  } sides[2];
+  for (int i = 0; i < 2; ++i) {
+    ServeSpec spec = session.serve_spec(candidate, "threads");
+    if (i == 1) spec.threads = threads;
+    auto child = ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel);
+    if (!child.ok()) return 0.0;
+    sides[i].child = *std::move(child);
+    sides[i].child->watch_memory(false);
+    SPEEDSTER_TRY(sides[i].child->pause());
+  }
+  for (int round = 0; round < kBlocks; ++round)
+    for (Side& side : sides) {
+      const auto timed = side.child->block(block, context.samples, session.deadline, session.cancel);
+      if (!timed.ok()) return 0.0;
+      side.best = round == 0 ? timed->value : std::min(side.best, timed->value);
+    }
+  const double part = sides[0].best > 0 ? sides[1].best / sides[0].best : 0;
+  if (part > 0) SPEEDSTER_TRY(session.journal->record(kEvent, subject, part));
+  return part;
+}
+
+}  // namespace
+
+std::vector<int> fewer_threads(int threads, int concurrency) {
+  std::vector<int> numbers;
+  for (const int number : {1, threads / std::max(concurrency, 1), threads / 2})
+    if (number >= 1 && number < threads && std::ranges::find(numbers, number) == numbers.end())
+      numbers.push_back(number);
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vector<Candidate>& candidates,
+                                    const std::vector<std::size_t>& finalists,
+                                    const std::function<Candidate(compiler::Recipe)>& make) {
+  std::vector<Candidate> tuned;
+  const std::vector<int> numbers = fewer_threads(session.threads, session.request->concurrency);
+  const double started = now_seconds();
+  for (const std::size_t index : finalists) {
+    const Candidate& base = candidates[index];
+    if (session.threads_of(base.recipe) != session.threads) continue;
+    const double expected = seconds_of_look(base) * static_cast<double>(numbers.size());
+    if (session.stopping() || (session.total.limited() && expected > kShare * session.total.left())) break;
+    if (index != finalists.front() && now_seconds() - started + expected > kSeconds) break;
+    int best = 0;
+    double least = kWorthwhile;
+    for (const int threads : numbers) {
+      SPEEDSTER_ASSIGN(const double part, part_with(session, base, threads));
+      if (part > 0 && part < least) least = part, best = threads;
+    }
+    if (best == 0) continue;
+    compiler::Recipe recipe = base.recipe;
+    recipe.name += "-" + std::to_string(best) + "t";
+    recipe.threads = best;
+    recipe.techniques.push_back(words_for(best));
+    Candidate candidate = make(std::move(recipe));
+    SPEEDSTER_TRY(prepare(session, candidate));
+    if (!candidate.out) SPEEDSTER_TRY(jury.check(candidate));
+    if (candidate.out || qualify(session, candidate) != Standing::kContender) continue;
+    if (base.row.race_latency) candidate.row.race_latency = *base.row.race_latency * least;
+    candidate.row.load_seconds = base.row.load_seconds;
+    session.tell(candidate.recipe.name + ": " + short_number(1 / least) + " times the speed of " +
+                 words_for(session.threads));
+    tuned.push_back(std::move(candidate));
+  }
+  return tuned;
+}
+
+}  // namespace speedster::search
