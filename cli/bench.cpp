@@ -13,7 +13,7 @@ namespace speedster::cli {
 namespace {
 
 struct BenchArguments {
-  std::string first, second, time_budget;
+  std::string first, second, time_budget, interval;
   std::shared_ptr<SampleArguments> samples;
   int threads = 0, concurrency = 1;
   std::uint64_t seed = 0;
@@ -33,6 +33,7 @@ Json side_json(const search::BenchSide& side, const measure::Interval& seconds, 
                {"p90_seconds", calls.empty() ? Json(nullptr) : json_from_number(measure::percentile(calls, 0.90))},
                {"p99_seconds", nullptr},
                {"load_seconds", side.load_seconds},
+               {"call_cpu_seconds", side.call_cpu_seconds},
                {"peak_memory_bytes", side.peak_memory},
                {"learner", side.info}};
   if (const auto p99 = measure::p99(calls)) json["p99_seconds"] = *p99;
@@ -45,7 +46,8 @@ std::string side_line(const search::BenchSide& side, const measure::Interval& se
     return found ? *found : std::string("?");
   };
   return report::format_seconds(figure(seconds)) + "  " + report::printable(side.path) + ": " +
-         report::printable(text("backend") + " " + text("vendor_version") + ", " + text("precision"));
+         report::printable(text("backend") + " " + text("vendor_version") + ", " + text("precision")) + ", CPU time " +
+         report::format_seconds(side.call_cpu_seconds);
 }
 
 Result<ExitCode> bench(const BenchArguments& a, Io& io) {
@@ -62,6 +64,12 @@ Result<ExitCode> bench(const BenchArguments& a, Io& io) {
   request.threads = a.threads;
   request.concurrency = a.concurrency;
   request.seed = a.seed;
+  if (!a.interval.empty()) {
+    SPEEDSTER_ASSIGN(request.interval_seconds, parse_duration(a.interval, "--interval"));
+    if (!(request.interval_seconds > 0 && request.interval_seconds <= 10))
+      return Error(ErrorKind::kUsage,
+                   "[usage] expected --interval above 0 and up to 10s, got " + a.interval + "; try --interval 33ms");
+  }
   if (!a.time_budget.empty()) {
     SPEEDSTER_ASSIGN(request.seconds, parse_duration(a.time_budget, "--time-budget"));
   }
@@ -82,6 +90,7 @@ Result<ExitCode> bench(const BenchArguments& a, Io& io) {
               {"busy", compared.busy},
               {"threads", result.threads},
               {"concurrency", result.concurrency},
+              {"interval_seconds", request.interval_seconds},
               {"samples", result.samples},
               {"samples_from", result.samples_from}});
     return kOk;
@@ -119,6 +128,10 @@ Command bench_command() {
         app.add_option("--concurrency", a->concurrency, "N callers at once: compares throughput")
             ->group(kSessionGroup)
             ->type_name("N");
+        app.add_option("--interval", a->interval,
+                       "Calls begin this far apart, with work of the host between them: 33ms")
+            ->group(kSessionGroup)
+            ->type_name("TIME");
         app.add_option("--time-budget", a->time_budget, "End by then")->group(kBoundsGroup)->type_name("TIME");
         app.add_option("--seed", a->seed, "Fixes the order of the rounds and random inputs")
             ->group(kBoundsGroup)

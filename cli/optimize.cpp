@@ -190,6 +190,9 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
   app.add_option("--concurrency", a.concurrency, "Time N callers at once, each with a context of its own")
       ->group(kSessionGroup)
       ->type_name("N");
+  app.add_option("--interval", a.interval, "Timed calls begin this far apart, with work of the host between them: 33ms")
+      ->group(kSessionGroup)
+      ->type_name("TIME");
   app.add_option("--spinning", a.spinning, "Worker threads spin while they wait: on or off")
       ->group(kSessionGroup)
       ->type_name("SWITCH");
@@ -282,6 +285,11 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   if (!a.objective.empty() && a.objective != "latency" && a.objective != "throughput")
     return usage("expected --objective latency or throughput, got \"" + a.objective + "\"");
   request.objective = a.objective;
+  if (!a.interval.empty()) {
+    SPEEDSTER_ASSIGN(request.interval_seconds, parse_duration(a.interval, "--interval"));
+    if (!(request.interval_seconds > 0 && request.interval_seconds <= 10))
+      return usage("expected --interval above 0 and up to 10s, got " + a.interval);
+  }
   SPEEDSTER_ASSIGN(request.session, parse_pairs(a.session, "--session"));
   if (!a.spinning.empty()) {
     SPEEDSTER_ASSIGN(request.session["spinning"], parse_switch(a.spinning, "--spinning"));

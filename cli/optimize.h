@@ -14,7 +14,7 @@ struct OptimizeArguments {
   std::vector<std::string> shapes, axes, ranges, backends, precisions, exclude, exclude_nodes, disable_passes, session;
   std::optional<double> metric_drop, metric_confidence;
   std::string spinning, arena, optimization_level, time_budget, candidate_timeout, memory_limit, report, html;
-  std::string objective, p99, max_load_time, max_memory, max_size;
+  std::string objective, interval, p99, max_load_time, max_memory, max_size;
   int threads = 0, concurrency = 1;
   std::uint64_t seed = 0;
   bool no_cache = false;

@@ -57,7 +57,7 @@ struct OptimizeRequest {
   // What is tried.
   std::vector<std::string> backends;    ///< empty = all
   std::vector<std::string> precisions;  ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;  ///< candidates, or the stages "corners", "mix", "tune", to leave out (patterns)
+  std::vector<std::string> exclude;     ///< candidates, or the stages "corners", "mix", "tune", to leave out (patterns)
   std::vector<std::string> exclude_nodes;   ///< node names or patterns that stay in full precision
   std::vector<std::string> disable_passes;  ///< of the lossless rewriting, by name, or "all"
   std::string priors;                       ///< JSON file in place of the built-in order of candidates
@@ -69,6 +69,8 @@ struct OptimizeRequest {
   int threads = 0;                             ///< 0 = the cores that affinity and quota allow
   std::map<std::string, std::string> session;  ///< spinning, arena, optimization level, …
   int concurrency = 1;                         ///< callers at once that are timed, each with a context of its own
+  /// Above 0: timed calls begin this far apart, and a job of the host that fills the cache runs between them.
+  double interval_seconds = 0;
   /// "latency" of a call, the default, or "throughput": as many callers as cores, where `concurrency` says no more.
   std::string objective;
   // Bounds.

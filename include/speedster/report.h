@@ -56,6 +56,8 @@ struct CandidateRow {
   std::optional<double> race_latency;  ///< seconds, from the race: for the plot, never for a claim
   std::uint64_t model_bytes = 0, peak_memory_bytes = 0;
   std::optional<double> load_seconds, prepare_seconds;
+  /// CPU time of a call over all cores, with what threads of the vendor spin while they wait for the next.
+  std::optional<double> call_cpu_seconds;
   std::optional<Figure> drop;  ///< in the user's metric, judging samples where judged
   bool drop_independent = true;
   std::string drop_note;  ///< "held by the estimate only", "not independent", …

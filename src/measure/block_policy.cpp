@@ -19,8 +19,9 @@ Cost planned(const Policy& policy, const Cost& cost) {
 
 BlockSpec plan_block(const BlockSpec& spec, double call_seconds) {
   BlockSpec planned = spec;
-  if (call_seconds * spec.slow_calls >= spec.seconds) planned.calls = std::min(spec.calls, spec.slow_calls);
-  if (call_seconds >= kVerySlow) {
+  const double pace = std::max(call_seconds, spec.interval_seconds);
+  if (pace * spec.slow_calls >= spec.seconds) planned.calls = std::min(spec.calls, spec.slow_calls);
+  if (pace >= kVerySlow) {
     planned.warm_calls = std::min(planned.warm_calls, 1);
     planned.calls = std::min(planned.calls, kVerySlowCalls);
   }
@@ -29,9 +30,10 @@ BlockSpec plan_block(const BlockSpec& spec, double call_seconds) {
 }
 
 double block_seconds(const BlockSpec& spec, double call_seconds) {
+  const double pace = std::max(call_seconds, spec.interval_seconds);
   const BlockSpec planned = plan_block(spec, call_seconds);
   return std::max(planned.warm_calls * call_seconds, planned.warm_seconds + call_seconds / 2) +
-         std::max(planned.calls * call_seconds, planned.seconds + call_seconds / 2);
+         std::max(planned.calls * pace, planned.seconds + pace / 2);
 }
 
 int best_blocks_per_load(const Policy& policy, double load_seconds, double one_block_seconds) {

@@ -24,13 +24,17 @@ struct BlockSpec {
   double seconds = 0.1;
   int slow_calls = 5;  ///< for models whose calls exceed `seconds` / 5 or so
   int concurrency = 1;
+  /// Above 0: calls begin this far apart, and a job of the host that fills the cache runs between them.
+  double interval_seconds = 0;
 };
 
 struct Block {
-  double value = 0;           ///< seconds a call: median (latency), or callers / throughput with concurrency
+  /// Seconds a call: the median (latency), or callers / throughput with concurrency and no interval.
+  double value = 0;
   std::vector<double> calls;  ///< seconds of each timed call (of each batch of calls below 50 µs)
   std::uint64_t major_faults = 0;
   double own_cpu_seconds = 0;
+  double call_cpu_seconds = 0;  ///< CPU time of a call, what its vendor's threads spin between calls included
 };
 
 /// Something that can be timed: a loaded candidate in its child. block() resumes it, runs a block, and pauses it again.

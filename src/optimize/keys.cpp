@@ -103,6 +103,7 @@ std::string search_key(const search::Session& session) {
   }
   digest.field(std::to_string(session.threads))
       .field(std::to_string(request.concurrency))
+      .field(std::to_string(request.interval_seconds))
       .field(std::to_string(request.seed));
   digest.field(to_text(to_json(session.signature)));
   for (const auto& [key, value] : request.session) digest.field(key).field(value);

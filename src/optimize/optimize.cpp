@@ -74,6 +74,8 @@ Result<void> validate(const OptimizeRequest& request) {
     return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
   if (request.concurrency < 1)
     return usage("[optimize] expected --concurrency of at least 1, got " + std::to_string(request.concurrency));
+  if (!(request.interval_seconds >= 0 && request.interval_seconds <= 10))
+    return usage("[optimize] expected an --interval up to 10 s, got " + std::to_string(request.interval_seconds));
   if (!request.objective.empty() && request.objective != "latency" && request.objective != "throughput")
     return usage("[optimize] expected --objective latency or throughput, got \"" + request.objective + "\"");
   if (auto known = rewrite::check_names(request.disable_passes); !known.ok())

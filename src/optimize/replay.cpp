@@ -126,6 +126,10 @@ Result<void> take(const Json& provenance, Replay& replay) {
                                                    {"candidates", Json::array({provenance["winning_chain"]})}}));
   SPEEDSTER_TRY(take_samples(told, request));
   SPEEDSTER_TRY(take_accuracy(told, provenance, request));
+  if (std::optional<double> interval; request.interval_seconds == 0) {
+    SPEEDSTER_TRY(told.number("interval_seconds", interval));
+    request.interval_seconds = interval.value_or(0);
+  }
   SPEEDSTER_TRY(told.number("max_p99_seconds", request.max_p99_seconds));
   SPEEDSTER_TRY(told.number("max_load_seconds", request.max_load_seconds));
   SPEEDSTER_TRY(told.bytes("max_memory_bytes", request.max_memory_bytes));

@@ -87,6 +87,7 @@ std::string candidate_details(const CandidateRow& row) {
   line("latency p99", or_nothing(row.latency_p99, plain_seconds));
   line("throughput", or_nothing(row.throughput, rate));
   line("race", or_nothing(row.race_latency, plain_seconds));
+  line("CPU time a call", or_nothing(row.call_cpu_seconds, plain_seconds));
   line("load time", or_nothing(row.load_seconds, plain_seconds));
   line("time to prepare", or_nothing(row.prepare_seconds, plain_seconds));
   line("peak memory", format_bytes(row.peak_memory_bytes));
@@ -152,6 +153,11 @@ std::string result_section(const Report& report) {
   rows += row_of("throughput", with_interval(original.throughput, rate), with_interval(best.throughput, rate),
                  original.throughput && best.throughput && original.throughput->value > 0
                      ? format_ratio(best.throughput->value / original.throughput->value)
+                     : "");
+  rows += row_of("CPU time a call", or_nothing(original.call_cpu_seconds, plain_seconds),
+                 or_nothing(best.call_cpu_seconds, plain_seconds),
+                 original.call_cpu_seconds && best.call_cpu_seconds
+                     ? change(*original.call_cpu_seconds, *best.call_cpu_seconds, "less", "more")
                      : "");
   rows += row_of(
       "model size", format_bytes(original.model_bytes), format_bytes(best.model_bytes),

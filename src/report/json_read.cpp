@@ -155,6 +155,7 @@ void read_row(Fields fields, CandidateRow& row) {
   fields.count("model_bytes", row.model_bytes);
   fields.count("peak_memory_bytes", row.peak_memory_bytes);
   fields.number("load_seconds", row.load_seconds);
+  if (fields.has("call_cpu_seconds")) fields.number("call_cpu_seconds", row.call_cpu_seconds);
   fields.number("prepare_seconds", row.prepare_seconds);
   fields.figure("drop", row.drop);
   fields.flag("drop_independent", row.drop_independent);

@@ -55,6 +55,7 @@ Json row_json(const CandidateRow& row) {
           {"model_bytes", row.model_bytes},
           {"peak_memory_bytes", row.peak_memory_bytes},
           {"load_seconds", number(row.load_seconds)},
+          {"call_cpu_seconds", number(row.call_cpu_seconds)},
           {"prepare_seconds", number(row.prepare_seconds)},
           {"drop", figure(row.drop)},
           {"drop_independent", row.drop_independent},

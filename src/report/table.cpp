@@ -66,6 +66,12 @@ std::string faster(const std::optional<double>& original, const std::optional<do
   return ratio >= 1 ? report::format_ratio(ratio) + " faster" : report::format_ratio(1 / ratio) + " slower";
 }
 
+std::string less(const std::optional<double>& original, const std::optional<double>& optimized) {
+  if (!original || !optimized || *optimized <= 0 || *original <= 0) return {};
+  const double ratio = *original / *optimized;
+  return ratio >= 1 ? report::format_ratio(ratio) + " less" : report::format_ratio(1 / ratio) + " more";
+}
+
 std::string seconds_with(const std::optional<double>& value, const std::optional<std::pair<double, double>>& interval) {
   if (!value) return report::kNothing;
   if (!interval) return report::format_seconds(*value);
@@ -83,6 +89,7 @@ std::vector<ResultRow> result_rows(const Report& report, const CandidateRow& bes
   const auto backend = [](const CandidateRow& row) {
     return row.backend_version.empty() ? row.backend : row.backend + " " + row.backend_version;
   };
+  const auto plain = [](double seconds) { return report::format_seconds(seconds); };
   std::string gain = report::or_nothing(best.speedup, [](const Figure& f) { return report::format_ratio(f); });
   if (gain != report::kNothing) gain += " faster";
   std::string throughput_gain;
@@ -97,6 +104,8 @@ std::vector<ResultRow> result_rows(const Report& report, const CandidateRow& bes
           {"latency, p99", seconds_with(original.latency_p99, original.latency_p99_interval),
            seconds_with(best.latency_p99, best.latency_p99_interval), faster(original.latency_p99, best.latency_p99)},
           {"throughput", rate(original), rate(best), throughput_gain},
+          {"CPU time a call", report::or_nothing(original.call_cpu_seconds, plain),
+           report::or_nothing(best.call_cpu_seconds, plain), less(original.call_cpu_seconds, best.call_cpu_seconds)},
           {"model size", report::format_bytes(original.model_bytes), report::format_bytes(best.model_bytes),
            smaller(original.model_bytes, best.model_bytes)},
           {"peak memory", report::format_bytes(original.peak_memory_bytes),

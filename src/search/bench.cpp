@@ -9,6 +9,7 @@
 #include "compiler/recipe.h"
 #include "hardware/cpu.h"
 #include "job/job.h"
+#include "measure/statistics.h"
 #include "onnx/model.h"
 #include "package/manifest.h"
 #include "package/samples.h"
@@ -95,6 +96,7 @@ class Bench {
     std::iota(context.samples.begin(), context.samples.end(), std::size_t{0});
     measure::Policy policy;
     policy.block.concurrency = request_.concurrency;
+    policy.block.interval_seconds = request_.interval_seconds;
     policy.seed = request_.seed;
     const auto first_notes = std::make_shared<TimingNotes>(), second_notes = std::make_shared<TimingNotes>();
     SPEEDSTER_ASSIGN(result.comparison,
@@ -203,12 +205,9 @@ class Bench {
     SPEEDSTER_ASSIGN(ServedPackage child,
                      ServedPackage::start(*supervisor_, serve_spec(from, which), {}, context.cancel));
     SPEEDSTER_ASSIGN(Json info, child.stats({}, context.cancel));
-    BenchSide side{from.path.string(), from.is_package, std::move(info), 0, notes.peak_memory};
-    std::vector<double> loads = notes.load_seconds;
-    if (!loads.empty()) {
-      std::nth_element(loads.begin(), loads.begin() + static_cast<std::ptrdiff_t>(loads.size() / 2), loads.end());
-      side.load_seconds = loads[loads.size() / 2];
-    }
+    BenchSide side{from.path.string(), from.is_package, std::move(info), 0, notes.peak_memory, 0};
+    if (!notes.load_seconds.empty()) side.load_seconds = measure::median(notes.load_seconds);
+    if (!notes.call_cpu_seconds.empty()) side.call_cpu_seconds = measure::median(notes.call_cpu_seconds);
     return side;
   }
 

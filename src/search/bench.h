@@ -17,6 +17,7 @@ struct BenchRequest {
   std::optional<samples::SampleOptions> samples;  ///< absent = those of the first that is a package, else random ones
   int threads = 0;                                ///< 0 = the cores that affinity and quota allow
   int concurrency = 1;
+  double interval_seconds = 0;    ///< above 0: calls begin this far apart, with a job of the host between them
   std::optional<double> seconds;  ///< of wall time; absent = as many loads as the policy wants
   std::uint64_t seed = 0;
   CancelToken cancel;
@@ -30,6 +31,7 @@ struct BenchSide {
   Json info;                ///< what the learner says: variant, precision that ran, threads, vendor
   double load_seconds = 0;  ///< median of the fresh loads
   std::uint64_t peak_memory = 0;
+  double call_cpu_seconds = 0;  ///< CPU time of a call, median of the blocks
 };
 
 struct BenchResult {

@@ -93,6 +93,7 @@ std::string command_of(const OptimizeRequest& request) {
   words.option("--recipe", request.recipe);
   if (request.threads > 0) words.option("--threads", std::to_string(request.threads));
   words.option("--objective", request.objective);
+  if (request.interval_seconds > 0) words.number("--interval", request.interval_seconds);
   if (request.concurrency != 1) words.option("--concurrency", std::to_string(request.concurrency));
   for (const auto& [key, value] : request.session) words.option("--session", key + "=" + value);
   add_bounds(request, words);

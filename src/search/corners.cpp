@@ -3,6 +3,7 @@
 #include <numeric>
 #include <set>
 
+#include "search/entrants.h"
 #include "search/session.h"
 #include "tensor/difference.h"
 
@@ -104,8 +105,7 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
   for (std::size_t third = 0; third < thirds.size(); ++third) {
     std::vector<std::size_t> samples = samples::spread_over(thirds[third], kTimedSamples);
     for (std::size_t& sample : samples) sample = pool[sample];
-    measure::BlockSpec spec;
-    spec.concurrency = session.request->concurrency;
+    const measure::BlockSpec spec = load_profile(session);
     double times[2] = {HUGE_VAL, HUGE_VAL};
     for (int turn = 0; turn < 4; ++turn) {
       ServedPackage& one = turn % 2 == 0 ? original : winner;

@@ -18,7 +18,7 @@ std::uint64_t peak_of(const Candidate& candidate) {
 
 measure::Policy policy_of(const Session& session, const std::vector<Candidate>& candidates) {
   measure::Policy policy;
-  policy.block.concurrency = session.request->concurrency;
+  policy.block = load_profile(session);
   policy.seed = session.request->seed;
   std::uint64_t largest = 1;
   for (const Candidate& candidate : candidates) largest = std::max(largest, peak_of(candidate));
@@ -26,6 +26,13 @@ measure::Policy policy_of(const Session& session, const std::vector<Candidate>& 
   policy.max_live =
       static_cast<int>(std::clamp<std::uint64_t>(fit, kLeastLive, static_cast<std::uint64_t>(policy.max_live)));
   return policy;
+}
+
+measure::BlockSpec load_profile(const Session& session) {
+  measure::BlockSpec block;
+  block.concurrency = session.request->concurrency;
+  block.interval_seconds = session.request->interval_seconds;
+  return block;
 }
 
 TimingContext timing_of(const Session& session) {

@@ -10,6 +10,8 @@
 namespace speedster::search {
 
 TimingContext timing_of(const Session& session);
+/// A block as the request wants calls to come: callers at once, an interval between calls.
+measure::BlockSpec load_profile(const Session& session);
 /// `purpose` names the children's folders.
 measure::Entrant entrant_of(const Session& session, const Candidate& candidate, const std::string& purpose);
 /// As many children are alive at once as fit into the memory that is free, each as large as the largest that was seen.

@@ -33,22 +33,29 @@ void fill_row(const Session& session, const measure::ConfirmRow& row, Candidate&
     out.throughput =
         Figure{per_second / row.latency.value, per_second / row.latency.high, per_second / row.latency.low};
   if (!row.load_seconds.empty()) out.load_seconds = measure::median(row.load_seconds);
+  if (!candidate.notes->call_cpu_seconds.empty())
+    out.call_cpu_seconds = measure::median(candidate.notes->call_cpu_seconds);
   out.peak_memory_bytes = std::max(out.peak_memory_bytes, candidate.notes->peak_memory);
 }
 
-/// Timings that are recalled come without the children that had a peak.
-Result<void> remember_peak(Session& session, Candidate& candidate) {
-  if (candidate.notes->peak_memory > 0)
-    return session.journal->record("peak", candidate.digest, candidate.notes->peak_memory);
-  if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
-    candidate.notes->peak_memory = known->get<std::uint64_t>();
+/// Timings that are recalled come without the children that had a peak and used a processor.
+Result<void> remember_notes(Session& session, Candidate& candidate) {
+  TimingNotes& notes = *candidate.notes;
+  if (notes.peak_memory > 0)
+    SPEEDSTER_TRY(session.journal->record("peak", candidate.digest, notes.peak_memory));
+  else if (const auto known = session.journal->find("peak", candidate.digest); known && known->is_number_unsigned())
+    notes.peak_memory = known->get<std::uint64_t>();
+  if (!notes.call_cpu_seconds.empty())
+    return session.journal->record("cpu", candidate.digest, measure::median(notes.call_cpu_seconds));
+  if (const auto known = session.journal->find("cpu", candidate.digest); known && known->is_number())
+    notes.call_cpu_seconds = {known->get<double>()};
   return {};
 }
 
-Result<void> remember_peaks(Session& session, Candidate& baseline, std::vector<Candidate>& candidates,
-                            const std::vector<std::size_t>& indices) {
-  SPEEDSTER_TRY(remember_peak(session, baseline));
-  for (const std::size_t index : indices) SPEEDSTER_TRY(remember_peak(session, candidates[index]));
+Result<void> remember_all(Session& session, Candidate& baseline, std::vector<Candidate>& candidates,
+                          const std::vector<std::size_t>& indices) {
+  SPEEDSTER_TRY(remember_notes(session, baseline));
+  for (const std::size_t index : indices) SPEEDSTER_TRY(remember_notes(session, candidates[index]));
   return {};
 }
 
@@ -67,8 +74,10 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
   const double median = candidate.row.latency_median->value;
   const std::size_t there = median >= kStampedAlone ? confirmed.calls.size() : 0;
   const std::size_t missing = kTailCalls - std::min(there, kTailCalls);
-  if (median * static_cast<double>(missing) > std::min(seconds_left, session.deadline.left())) return {};
-  seconds_left -= median * static_cast<double>(missing);
+  const measure::BlockSpec profile = load_profile(session);
+  const double needed = std::max(median, profile.interval_seconds) * static_cast<double>(missing);
+  if (needed > std::min(seconds_left, session.deadline.left())) return {};
+  seconds_left -= needed;
   std::vector<double> calls;
   // A tail that was recorded beside more calls of another confirmation is too short for this one.
   if (const auto known = session.journal->find("tail", candidate.digest)) calls = known->get<std::vector<double>>();
@@ -78,8 +87,8 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
                      ServedPackage::start(*session.supervisor, session.serve_spec(candidate, "tail"), session.deadline,
                                           session.cancel));
     child.watch_memory(false);
-    SPEEDSTER_ASSIGN(calls, child.tail(static_cast<int>(missing), session.request->concurrency, context.samples,
-                                       session.deadline, session.cancel));
+    SPEEDSTER_ASSIGN(calls,
+                     child.tail(static_cast<int>(missing), profile, context.samples, session.deadline, session.cancel));
     SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
   }
   if (!calls.empty()) calls = measure::rescaled(std::move(calls), median);
@@ -155,7 +164,8 @@ Deadline confirm_deadline(const Session& session, const std::vector<measure::Ent
   double call = 0;
   for (const measure::Entrant& entrant : entrants)
     if (entrant.may_win) call = call > 0 ? std::min(call, entrant.call_seconds) : entrant.call_seconds;
-  return session.deadline.minus(static_cast<double>(kTailCalls) * call);
+  return session.deadline.minus(static_cast<double>(kTailCalls) *
+                                std::max(call, load_profile(session).interval_seconds));
 }
 
 /// The stored confirmation of these entrants, or a new one; nothing where the time or the user ended it.
@@ -236,7 +246,7 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
   std::vector<measure::Entrant> entrants;
   std::vector<std::string> digests;
   // Memory decides between equals: what earlier stages saw is asked for now, what this one sees is kept afterwards.
-  SPEEDSTER_TRY(remember_peaks(session, baseline, candidates, all));
+  SPEEDSTER_TRY(remember_all(session, baseline, candidates, all));
   for (const std::size_t index : all) {
     entrants.push_back(entrant_of(session, candidates[index], "confirm"));
     entrants.back().may_win = !contest.priced || index != *contest.priced;
@@ -251,7 +261,7 @@ Result<void> confirm_stage(Session& session, std::vector<Candidate>& candidates,
     return {};
   }
   SPEEDSTER_TRY(bring_in_order(*contest.confirmation, digests));
-  SPEEDSTER_TRY(remember_peaks(session, baseline, candidates, all));
+  SPEEDSTER_TRY(remember_all(session, baseline, candidates, all));
   const double batch = batch_size(session);
   for (std::size_t i = 0; i < all.size(); ++i)
     fill_row(session, contest.confirmation->rows[i], candidates[all[i]], batch);

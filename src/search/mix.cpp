@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "compressor/sensitivity.h"
+#include "search/entrants.h"
 #include "search/give_back.h"
 #include "search/rows.h"
 
@@ -87,8 +88,7 @@ class Mixer {
     auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(candidate, "mix"), session_.deadline,
                                       session_.cancel);
     if (!child.ok()) return 0;
-    measure::BlockSpec spec;
-    spec.concurrency = session_.request->concurrency;
+    const measure::BlockSpec spec = load_profile(session_);
     const auto samples = samples::spread_over(session_.split.search, kTimedSamples);
     double best = 0;
     for (int i = 0; i < kBlocks; ++i) {

@@ -88,6 +88,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"threads_given", request.threads},
                {"concurrency", request.concurrency},
                {"objective", request.objective},
+               {"interval_seconds", request.interval_seconds},
                {"session", request.session},
                {"metric", request.metric.empty() ? "cosine" : request.metric},
                {"metric_command", request.metric_command},

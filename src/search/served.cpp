@@ -230,7 +230,8 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
                         {"calls", spec.calls},
                         {"seconds", spec.seconds},
                         {"slow_calls", spec.slow_calls},
-                        {"concurrency", spec.concurrency}};
+                        {"concurrency", spec.concurrency},
+                        {"interval_seconds", spec.interval_seconds}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   measure::Block block;
   SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
@@ -240,18 +241,21 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
   SPEEDSTER_ASSIGN(const std::int64_t faults, json_int(reply, "major_faults", kWho));
   block.major_faults = static_cast<std::uint64_t>(std::max<std::int64_t>(faults, 0));
   SPEEDSTER_ASSIGN(block.own_cpu_seconds, json_number(reply, "cpu_seconds", kWho));
-  state_->note_peak(reply);
+  SPEEDSTER_ASSIGN(block.call_cpu_seconds, json_number(reply, "call_cpu_seconds", kWho));
+  if (spec.interval_seconds <= 0) state_->note_peak(reply);  // else the host's memory is in it
   if (!(block.value > 0))
     return Error(ErrorKind::kInternal, "[serve] expected a positive time, got " + std::to_string(block.value));
   SPEEDSTER_TRY(pause());
   return block;
 }
 
-Result<std::vector<double>> ServedPackage::tail(int calls, int concurrency, std::span<const std::size_t> samples,
-                                                const Deadline& deadline, const CancelToken& cancel) {
+Result<std::vector<double>> ServedPackage::tail(int calls, const measure::BlockSpec& profile,
+                                                std::span<const std::size_t> samples, const Deadline& deadline,
+                                                const CancelToken& cancel) {
   const Json request = {{"op", "tail"},
                         {"calls", calls},
-                        {"concurrency", concurrency},
+                        {"concurrency", profile.concurrency},
+                        {"interval_seconds", profile.interval_seconds},
                         {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));

@@ -71,8 +71,8 @@ class ServedPackage {
   /// Resumes, times a block over these samples, pauses again.
   Result<measure::Block> block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
                                const Deadline& deadline, const CancelToken& cancel);
-  /// At least `calls` single calls in closed loops of `concurrency` callers: their seconds.
-  Result<std::vector<double>> tail(int calls, int concurrency, std::span<const std::size_t> samples,
+  /// At least `calls` single calls with the callers and the interval of `profile`: their seconds.
+  Result<std::vector<double>> tail(int calls, const measure::BlockSpec& profile, std::span<const std::size_t> samples,
                                    const Deadline& deadline, const CancelToken& cancel);
   /// What it answered is wrong: tells the listener, with the run of this sample, else the latest request.
   void report_wrong(const Error& error, std::optional<std::size_t> sample = {});

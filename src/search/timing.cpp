@@ -22,7 +22,9 @@ class ServedRunner final : public measure::Runner {
   ~ServedRunner() override { notes_->peak_memory = std::max(notes_->peak_memory, package_.peak_memory()); }
 
   Result<measure::Block> block(const measure::BlockSpec& spec) override {
-    return package_.block(spec, context_.samples, context_.deadline, context_.cancel);
+    auto block = package_.block(spec, context_.samples, context_.deadline, context_.cancel);
+    if (block.ok()) notes_->call_cpu_seconds.push_back(block->call_cpu_seconds);
+    return block;
   }
 
  private:

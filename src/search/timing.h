@@ -20,7 +20,8 @@ struct TimingContext {
 struct TimingNotes {
   std::uint64_t peak_memory = 0;
   std::vector<double> load_seconds;
-  std::string failure_directory;  ///< with repro.sh, where a child failed
+  std::vector<double> call_cpu_seconds;  ///< of a call, one value a block
+  std::string failure_directory;         ///< with repro.sh, where a child failed
 };
 
 /// A fresh process from the saved form at each call. `notes` is filled as children end.

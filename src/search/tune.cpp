@@ -31,8 +31,7 @@ Result<double> part_with(Session& session, const Candidate& candidate, int threa
   if (const auto known = session.journal->find(kEvent, subject); known && known->is_number())
     return known->get<double>();
   const TimingContext context = timing_of(session);
-  measure::BlockSpec block;
-  block.concurrency = session.request->concurrency;
+  const measure::BlockSpec block = load_profile(session);
   struct Side {
     std::optional<ServedPackage> child;
     double best = 0;

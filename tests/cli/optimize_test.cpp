@@ -91,6 +91,8 @@ TEST(OptimizeOptions, FillEveryField) {
                                    "throughput",
                                    "--concurrency",
                                    "4",
+                                   "--interval",
+                                   "33ms",
                                    "--spinning",
                                    "off",
                                    "--arena",
@@ -131,6 +133,7 @@ TEST(OptimizeOptions, FillEveryField) {
   EXPECT_EQ(request->threads, 2);
   EXPECT_EQ(request->objective, "throughput");
   EXPECT_EQ(request->concurrency, 4);
+  EXPECT_EQ(request->interval_seconds, 0.033);
   EXPECT_EQ(request->session,
             (std::map<std::string, std::string>{
                 {"arena", "1"}, {"mem_pattern", "0"}, {"optimization", "extended"}, {"spinning", "0"}}));

@@ -18,9 +18,9 @@ constexpr double kShortCall = 50e-6, kBatchSeconds = 200e-6;
 /// Room for stamps is made before the clock starts; a block that fills it ends early.
 constexpr std::size_t kMaxStamps = 100'000;
 
-double cpu_seconds() {
+double cpu_seconds(clockid_t clock = CLOCK_PROCESS_CPUTIME_ID) {
   timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  ::clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
@@ -29,6 +29,27 @@ std::uint64_t major_faults() {
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_majflt);
 }
+
+/// What a host does between two calls of a model: it reads and writes as much memory as the last cache holds.
+class HostJob {
+ public:
+  void prepare() {
+    constexpr long kLeast = 4L << 20, kMost = 64L << 20;
+    const long cache = ::sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where nobody tells
+    memory_.assign(static_cast<std::size_t>(std::clamp(cache, kLeast, kMost)), 1);
+  }
+  void run() noexcept {
+    constexpr std::size_t kLine = 64;
+    const double begin = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (std::size_t i = 0; i < memory_.size(); i += kLine) memory_[i] = static_cast<unsigned char>(memory_[i] + 1);
+    seconds_ += cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
+  }
+  double seconds() const { return seconds_; }
+
+ private:
+  std::vector<unsigned char> memory_;
+  double seconds_ = 0;
+};
 
 /// One caller's part of a block.
 class Loop {
@@ -60,10 +81,12 @@ class Loop {
       fastest = std::min(fastest, now_seconds() - start);
     }
     if (std::isinf(fastest)) fastest = plan_.seconds;
-    if (plan_.batches && fastest < kShortCall)
+    const double pace = std::max(fastest, plan_.interval_seconds);
+    if (plan_.interval_seconds > 0) host_.prepare();
+    if (plan_.batches && plan_.interval_seconds <= 0 && fastest < kShortCall)
       batch_ = static_cast<int>(std::clamp(kBatchSeconds / std::max(fastest, 1e-9), 1.0, 1e5));
-    required_ = fastest > plan_.seconds / std::max(plan_.slow_calls, 1) ? plan_.slow_calls : plan_.calls;
-    const double expected = plan_.seconds / (fastest * batch_) + required_;
+    required_ = pace > plan_.seconds / std::max(plan_.slow_calls, 1) ? plan_.slow_calls : plan_.calls;
+    const double expected = plan_.seconds / (pace * batch_) + required_;
     stamps_.reserve(static_cast<std::size_t>(std::min(expected * 2 + 16, static_cast<double>(kMaxStamps))));
     return {};
   }
@@ -74,21 +97,24 @@ class Loop {
     Clock::time_point start = begin;
     const auto least = std::chrono::duration<double>(plan_.seconds);
     while (stamps_.size() < stamps_.capacity() && !stop.load(std::memory_order_relaxed)) {
+      if (plan_.interval_seconds > 0) start = wait_for_turn(start);
       for (int i = 0; i < batch_; ++i) {
         failure_ = caller_.call(next());
         if (failure_ != nullptr) return;
       }
       const Clock::time_point end = Clock::now();
       stamps_.push_back(std::chrono::duration<double>(end - start).count() / batch_);
-      start = end;
+      if (plan_.interval_seconds <= 0) start = end;
       if (stamps_.size() >= static_cast<std::size_t>(required_) && end - begin >= least) break;
     }
-    seconds_ = std::chrono::duration<double>(start - begin).count();
+    seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
   }
 
   Result<void> failed() { return detail::take(std::exchange(failure_, nullptr)); }
   const std::vector<double>& stamps() const { return stamps_; }
-  double calls_a_second() const { return static_cast<double>(stamps_.size()) * batch_ / seconds_; }
+  double calls() const { return static_cast<double>(stamps_.size()) * batch_; }
+  double calls_a_second() const { return calls() / seconds_; }
+  double host_seconds() const { return host_.seconds(); }
 
  private:
   const Inputs& next() noexcept {
@@ -97,7 +123,17 @@ class Loop {
     return sample;
   }
 
+  /// The host works, then waits until an interval after the previous call began. Returns when this one begins.
+  Clock::time_point wait_for_turn(Clock::time_point previous) noexcept {
+    host_.run();
+    const auto interval =
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(plan_.interval_seconds));
+    std::this_thread::sleep_until(previous + interval);
+    return Clock::now();
+  }
+
   Caller& caller_;
+  HostJob host_;
   const std::vector<const Inputs*>& samples_;
   const BlockPlan& plan_;
   std::size_t next_;
@@ -108,10 +144,13 @@ class Loop {
 };
 
 /// All callers warm together and start together, each in a thread of its own.
-Result<void> run_together(std::vector<Loop>& loops, std::uint64_t& faults) {
+Result<void> run_together(std::vector<Loop>& loops, std::uint64_t& faults, double& cpu) {
   std::atomic<bool> stop = false;
   std::vector<Result<void>> warmed(loops.size());
-  std::barrier start(static_cast<std::ptrdiff_t>(loops.size()), [&]() noexcept { faults = major_faults(); });
+  std::barrier start(static_cast<std::ptrdiff_t>(loops.size()), [&]() noexcept {
+    faults = major_faults();
+    cpu = cpu_seconds();
+  });
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < loops.size(); ++i)
     threads.emplace_back([&, i] {
@@ -122,6 +161,7 @@ Result<void> run_together(std::vector<Loop>& loops, std::uint64_t& faults) {
     });
   for (std::thread& thread : threads) thread.join();
   faults = major_faults() - faults;
+  cpu = cpu_seconds() - cpu;
   for (Result<void>& result : warmed) SPEEDSTER_TRY(std::move(result));
   return {};
 }
@@ -147,22 +187,29 @@ Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& s
     SPEEDSTER_TRY(loops.back().meet_shapes());
   }
   BlockTimes times;
+  double cpu = 0;
   if (callers == 1) {
     const std::atomic<bool> never = false;
     SPEEDSTER_TRY(loops[0].warm());
     times.major_faults = major_faults();
+    cpu = cpu_seconds();
     loops[0].time(never);
+    cpu = cpu_seconds() - cpu;
     times.major_faults = major_faults() - times.major_faults;
   } else {
-    SPEEDSTER_TRY(run_together(loops, times.major_faults));
+    SPEEDSTER_TRY(run_together(loops, times.major_faults, cpu));
   }
-  double throughput = 0;
+  double throughput = 0, calls = 0;
   for (Loop& loop : loops) {
     SPEEDSTER_TRY(loop.failed());
     times.calls.insert(times.calls.end(), loop.stamps().begin(), loop.stamps().end());
     throughput += loop.calls_a_second();
+    calls += loop.calls();
+    cpu -= loop.host_seconds();
   }
-  times.value = callers == 1 ? median(times.calls) : static_cast<double>(callers) / throughput;
+  times.call_cpu_seconds = std::max(cpu, 0.0) / calls;
+  times.value =
+      callers == 1 || plan.interval_seconds > 0 ? median(times.calls) : static_cast<double>(callers) / throughput;
   times.cpu_seconds = cpu_seconds() - cpu_before;
   return times;
 }

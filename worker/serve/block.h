@@ -19,15 +19,21 @@ struct BlockPlan {
   int slow_calls = 5;    ///< enough for calls longer than seconds / slow_calls
   int concurrency = 1;
   bool batches = true;  ///< false: a stamp for each call however short (tail)
+  /// Above 0: calls begin this far apart (later where one takes longer), and in between a job of the host walks through
+  /// as much memory as the last cache has. Back-to-back calls flatter runtimes whose threads spin and whose data stays
+  /// in the cache.
+  double interval_seconds = 0;
 };
 
 struct BlockTimes {
   std::vector<double> calls;  ///< seconds of each call, or mean of each batch; of all callers
   /// Seconds a call. One caller: the median of `calls`. N callers in closed loops: N / throughput, where the throughput
-  /// is the sum of each caller's completed calls over its own time, so that a call cut by the end does not count.
+  /// is the sum of each caller's completed calls over its own time, so that a call cut by the end does not count. With
+  /// an interval, which sets the throughput, the median too.
   double value = 0;
   std::uint64_t major_faults = 0;  ///< of the timed part, whole process
   double cpu_seconds = 0;          ///< of the whole block
+  double call_cpu_seconds = 0;     ///< of the timed part for each call, without the host's job
 };
 
 Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& samples, const BlockPlan& plan);

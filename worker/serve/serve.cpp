@@ -137,6 +137,7 @@ class Server {
     plan.seconds = number(request, "seconds", plan.seconds);
     plan.slow_calls = integer(request, "slow_calls", plan.slow_calls);
     plan.concurrency = integer(request, "concurrency", plan.concurrency);
+    plan.interval_seconds = number(request, "interval_seconds", 0);
     return timed(samples, plan);
   }
 
@@ -148,6 +149,7 @@ class Server {
     plan.seconds = 0;
     plan.batches = false;
     plan.concurrency = integer(request, "concurrency", plan.concurrency);
+    plan.interval_seconds = number(request, "interval_seconds", 0);
     return timed(samples, plan);
   }
 
@@ -156,7 +158,8 @@ class Server {
     return Json{{"calls", times.calls},
                 {"value", times.value},
                 {"major_faults", times.major_faults},
-                {"cpu_seconds", times.cpu_seconds}};
+                {"cpu_seconds", times.cpu_seconds},
+                {"call_cpu_seconds", times.call_cpu_seconds}};
   }
 
   Result<Json> profile(const Json& request) {

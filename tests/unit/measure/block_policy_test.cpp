@@ -26,6 +26,14 @@ TEST(BlockSeconds, WarmPartAndTimedPart) {
   EXPECT_NEAR(block_seconds(spec, 1), 4, 1e-9);
 }
 
+TEST(BlockSeconds, AnIntervalSetsThePace) {
+  BlockSpec spec;
+  spec.interval_seconds = 0.033;
+  EXPECT_EQ(plan_block(spec, 0.001).calls, 5);
+  EXPECT_NEAR(block_seconds(spec, 0.001), 0.0205 + 5 * 0.033, 1e-9);
+  EXPECT_NEAR(block_seconds(spec, 0.05), 0.15 + 0.25, 1e-9) << "calls that take longer set it themselves";
+}
+
 TEST(BlocksPerLoad, DearLoadsDeserveMoreBlocks) {
   const Policy policy;
   EXPECT_EQ(best_blocks_per_load(policy, 0.05, 0.2), 1);

@@ -27,6 +27,7 @@ TEST(ReportTable, ShowsOriginalOptimizedAndImprovement) {
   EXPECT_THAT(median, HasSubstr("4.91 ms (4.88–4.95)"));
   EXPECT_THAT(median, HasSubstr("2.92× (2.87–2.97) faster"));
   EXPECT_THAT(line_with(table, "latency, p90"), HasSubstr("5.20 ms (5.15–5.27)"));
+  EXPECT_THAT(line_with(table, "CPU time a call"), testing::HasSubstr("10.1 ms"));
   EXPECT_THAT(line_with(table, "peak memory"), testing::ContainsRegex("[0-9.]+ MB +[0-9.]+ MB"));
   EXPECT_THAT(line_with(table, "latency, p99"), HasSubstr("17.1 ms (16.6–18.2)"));
   EXPECT_THAT(line_with(table, "throughput"), HasSubstr("204 /s"));

@@ -428,6 +428,28 @@ TEST_F(Served, ABlockTakesAsLongAsTheCallsDo) {
   EXPECT_GE(block["cpu_seconds"], 0.05);
 }
 
+TEST_F(Served, CallsWithAnIntervalBeginSoFarApart) {
+  job::Child child = serve();
+  load(child, draft({{"delay_us", "2000"}}));
+  const double begin = now_seconds();
+  const Json block = answer(child, {{"op", "block"},
+                                    {"indices", {0, 1}},
+                                    {"calls", 6},
+                                    {"slow_calls", 6},
+                                    {"seconds", 0.1},
+                                    {"warm_calls", 1},
+                                    {"interval_seconds", 0.05}});
+  EXPECT_GE(now_seconds() - begin, 6 * 0.05) << "the host works and waits before each";
+  EXPECT_EQ(block["calls"].size(), 6U);
+  EXPECT_GE(block["value"], 0.002);
+  EXPECT_LT(block["value"], 0.02) << "neither the wait nor the host's work is the call's";
+  EXPECT_GE(block["call_cpu_seconds"], 0.001);
+  EXPECT_LT(block["call_cpu_seconds"], 0.02) << "nor its CPU time";
+  const Json back_to_back = answer(child, {{"op", "block"}, {"indices", {0}}, {"calls", 10}, {"seconds", 0.05}});
+  EXPECT_GE(back_to_back["call_cpu_seconds"], 0.001);
+  EXPECT_LT(back_to_back["call_cpu_seconds"], 0.01);
+}
+
 TEST_F(Served, SlowCallsNeedFewerAndShortOnesAreStampedTogether) {
   job::Child slow = serve();
   load(slow, draft({{"delay_us", "60000"}}));
