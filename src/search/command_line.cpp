@@ -2,21 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "base/text.h"
+#include "search/rows.h"
 
 namespace speedster::search {
 namespace {
 
 constexpr const char* kBudget = "--metric-drop";
 
-/// Rounds up to two digits, so that the printed budget holds the drop it was made for.
-std::string budget_for(double drop) {
-  if (!(drop > 1e-6)) return "1e-06";
-  const double scale = std::pow(10.0, std::floor(std::log10(drop)) - 1);
-  return fmt::format("{:.2g}", std::ceil(drop / scale) * scale);
-}
+std::string budget_for(double drop) { return drop > 1e-6 ? fmt::format("{:.2g}", rounded_up(drop)) : "1e-06"; }
 
 /// Collects the words of a command.
 class Words {

@@ -73,7 +73,9 @@ std::optional<Json> Journal::find(const std::string& event, const std::string& s
 }
 
 Result<void> Journal::record(const std::string& event, const std::string& subject, const Json& value) {
-  records_[slot(event, subject)] = value;
+  const auto [known, fresh] = records_.try_emplace(slot(event, subject), value);
+  if (!fresh && known->second == value) return {};
+  known->second = value;
   if (directory_.empty()) return {};
   // The leading newline ends a line that a crash cut off.
   const std::string line =

@@ -22,7 +22,8 @@ class Journal {
   static Result<Journal> open(const std::filesystem::path& root, const std::string& key);
   /// The last record of this kind and subject.
   std::optional<Json> find(const std::string& event, const std::string& subject) const;
-  /// Appends and syncs; a full disk is an error, a read-only cache is not (the search goes on without memory).
+  /// Appends and syncs what is not there yet; a full disk is an error, a read-only cache is not (the search goes on
+  /// without memory).
   Result<void> record(const std::string& event, const std::string& subject, const Json& value);
   /// The search's folder, for files that belong to the journal; empty where nothing is kept.
   const std::filesystem::path& directory() const { return directory_; }

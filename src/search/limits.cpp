@@ -2,20 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "base/text.h"
 #include "search/rows.h"
 
 namespace speedster::search {
 namespace {
-
-/// Up to two digits, so that the printed limit lets the value through.
-double rounded_up(double value) {
-  if (!(value > 0)) return 0;
-  const double scale = std::pow(10.0, std::floor(std::log10(value)) - 1);
-  return std::ceil(value / scale) * scale;
-}
 
 std::string milliseconds(double seconds) { return fmt::format("{:.3g} ms", seconds * 1e3); }
 std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.3g} MB", static_cast<double>(bytes) / 1e6); }

@@ -145,6 +145,12 @@ void mark_front(Report& report) {
 
 std::string short_number(double value) { return fmt::format("{:.3g}", value); }
 
+double rounded_up(double value) {
+  if (!(value > 0)) return 0;
+  const double scale = std::pow(10.0, std::floor(std::log10(value)) - 1);
+  return std::ceil(value / scale) * scale;
+}
+
 void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent) {
   row.drop = Figure{drop.value, drop.low, drop.high};
   row.drop_independent = independent;

@@ -10,6 +10,8 @@ namespace speedster::search {
 
 /// Three significant digits: "0.00123", "1.2e-07".
 std::string short_number(double value);
+/// Up to two digits, so that a printed bound lets the value through that it was made for.
+double rounded_up(double value);
 
 void set_drop(CandidateRow& row, const accuracy::Drop& drop, bool independent);
 Json check_to_json(const Session& session, const Candidate& candidate);

@@ -1,6 +1,7 @@
 #include "worker/serve/block.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
