@@ -153,7 +153,9 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
       ->type_name("SIZE");
 
   add_list(app, "--backends", a.backends, "Only these backends")->group(kTriedGroup)->type_name("NAME,…");
-  add_list(app, "--precisions", a.precisions, "Only these: fp32, bf16, fp16, dynamic-int8, static-int8")
+  add_list(app, "--precisions", a.precisions,
+           "Only these: fp32, bf16, fp16, dynamic-int8, static-int8, weights-int8, weights-int4 (the last two "
+           "only where they are named)")
       ->group(kTriedGroup)
       ->type_name("NAME,…");
   add_list(app, "--exclude", a.exclude, "Leave out candidates, or the stages corners, mix, tune (shell patterns)")
@@ -267,7 +269,8 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
     SPEEDSTER_ASSIGN(*limit, parse_bytes(*text, option));
   }
 
-  static const std::vector<std::string> kPrecisions = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
+  static const std::vector<std::string> kPrecisions = {"fp32",        "bf16",         "fp16",        "dynamic-int8",
+                                                       "static-int8", "weights-int8", "weights-int4"};
   request.backends = pieces(a.backends);
   request.precisions = pieces(a.precisions);
   for (const std::string& precision : request.precisions)

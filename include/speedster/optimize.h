@@ -55,9 +55,11 @@ struct OptimizeRequest {
   std::optional<std::uint64_t> max_memory_bytes;  ///< resident at most, in a process that serves it
   std::optional<std::uint64_t> max_size_bytes;    ///< of the model's files
   // What is tried.
-  std::vector<std::string> backends;    ///< empty = all
-  std::vector<std::string> precisions;  ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"; empty = all
-  std::vector<std::string> exclude;     ///< candidates, or the stages "corners", "mix", "tune", to leave out (patterns)
+  std::vector<std::string> backends;  ///< empty = all
+  /// "fp32" "bf16" "fp16" "dynamic-int8" "static-int8", and "weights-int8" "weights-int4" (weights alone, in blocks);
+  /// empty = all but the last two
+  std::vector<std::string> precisions;
+  std::vector<std::string> exclude;  ///< candidates, or the stages "corners", "mix", "tune", to leave out (patterns)
   std::vector<std::string> exclude_nodes;   ///< node names or patterns that stay in full precision
   std::vector<std::string> disable_passes;  ///< of the lossless rewriting, by name, or "all"
   std::string priors;                       ///< JSON file in place of the built-in order of candidates

@@ -42,7 +42,7 @@ struct CandidateRow {
   std::string name;  ///< "openvino-int8-static-minmax"
   std::string backend, backend_version, vendor_library;
   std::vector<std::string> techniques;  ///< for people
-  std::string requested_precision;      ///< "fp32" "bf16" "fp16" "dynamic-int8" "static-int8"
+  std::string requested_precision;      ///< as --precisions names it: "static-int8"
   std::string ran_precision;            ///< from the vendor's executed graph, "unknown" where it cannot tell
   std::map<std::string, std::string> options;
   int threads = 0;

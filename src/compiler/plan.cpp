@@ -34,9 +34,16 @@ constexpr Row kRows[] = {
     {"openvino-dynamic-int8", "openvino", "dynamic-int8"},
     {"openvino-nncf-int8", "openvino", "static-int8", "nncf"},
     {"openvino-nncf-int8-bf16", "openvino", "static-int8", "nncf", "bf16"},
+    {"onnxruntime-weights-int8", "onnxruntime", "weights-int8"},
+    {"onnxruntime-weights-int4", "onnxruntime", "weights-int4"},
 };
 
-constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "dynamic-int8", "static-int8"};
+constexpr std::string_view kPrecisions[] = {"fp32",        "bf16",         "fp16",        "dynamic-int8",
+                                            "static-int8", "weights-int8", "weights-int4"};
+
+/// Weights alone gain where calls are few rows against many weights, which the model does not tell: who names them gets
+/// them.
+bool must_be_named(std::string_view precision) { return precision.starts_with("weights-"); }
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
@@ -76,6 +83,10 @@ Recipe make(const Row& row, const PlanInput& input) {
                              {"exclude", nodes},
                              {"vnni", input.machine.has_vnni()}}});
     recipe.techniques = {std::string("static int8 QDQ (") + (quantizer == "minmax" ? "min-max" : row.quantizer) + ")"};
+  } else if (recipe.requested_precision.starts_with("weights-")) {
+    const int bits = recipe.requested_precision == "weights-int4" ? 4 : 8;
+    recipe.steps.push_back({"quantize-weights", "", {{"bits", bits}, {"exclude", nodes}}});
+    recipe.techniques = {"weights in " + std::to_string(bits) + " bits, in blocks of 32"};
   } else if (recipe.requested_precision == "dynamic-int8") {
     recipe.steps.push_back(
         {"quantize-dynamic", "", {{"target", recipe.backend}, {"exclude", nodes}, {"vnni", input.machine.has_vnni()}}});
@@ -107,7 +118,7 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
       return "toolchain " + step.toolchain + " is not installed; try speedster toolchain install " + step.toolchain;
   }
   const std::string& precision = recipe.requested_precision;
-  const bool int8 = precision.ends_with("int8");
+  const bool int8 = precision.ends_with("int8") || must_be_named(precision);
   if (int8 && input.model.already_quantized()) return "the model is quantized already";
   if (precision == "static-int8") {
     if (input.random_samples) return "calibration needs real samples, got --data random";
@@ -115,8 +126,10 @@ std::string obstacle(const Recipe& recipe, const PlanInput& input) {
     if (!input.model.has("Conv") && !input.model.has("MatMul") && !input.model.has("Gemm"))
       return "the model has no Conv, MatMul or Gemm";
   }
+  const bool products = input.model.has("MatMul") || input.model.has("Gemm");
+  if (must_be_named(precision) && !products) return "the model has no MatMul or Gemm";
   if (precision == "dynamic-int8") {
-    if (!input.model.has("MatMul") && !input.model.has("Gemm")) return "the model has no MatMul or Gemm";
+    if (!products) return "the model has no MatMul or Gemm";
     if (recipe.backend == "openvino")
       return "OpenVINO on x86 runs the integer MatMul of a dynamically quantized graph in fp32";
   }
@@ -213,7 +226,9 @@ Result<std::vector<Recipe>> plan(const PlanInput& input) {
   std::vector<Recipe> recipes;
   for (const Row& row : rows) {
     if (!input.wanted_backends.empty() && !contains(input.wanted_backends, row.backend)) continue;
-    if (!input.wanted_precisions.empty() && !contains(input.wanted_precisions, row.precision)) continue;
+    const bool wanted = input.wanted_precisions.empty() ? !must_be_named(row.precision)
+                                                        : contains(input.wanted_precisions, row.precision);
+    if (!wanted) continue;
     Recipe recipe = make(row, input);
     recipe.not_possible = obstacle(recipe, input);
     recipes.push_back(std::move(recipe));

@@ -3,7 +3,7 @@
 #include <map>
 #include <optional>
 
-#include "compressor/match.h"
+#include "compressor/products.h"
 #include "compressor/quantize.h"
 #include "compressor/weights.h"
 #include "onnx/dtypes.h"
@@ -19,11 +19,6 @@ using onnx_model::OnnxModel;
 
 constexpr std::int64_t kDynamicOpset = 11;
 
-bool is_candidate(const NodeProto& node) {
-  return (node.domain().empty() || node.domain() == "ai.onnx") &&
-         (node.op_type() == "MatMul" || node.op_type() == "Gemm");
-}
-
 class DynamicQuantizer {
  public:
   DynamicQuantizer(OnnxModel& model, const DynamicOptions& options) : options_(options), graph_(model) {}
@@ -31,9 +26,10 @@ class DynamicQuantizer {
   Result<QuantizationSummary> run() {
     QuantizationSummary summary;
     for (NodeProto* node : graph_.nodes()) {
-      if (!is_candidate(*node)) continue;
+      if (!is_product(*node)) continue;
       ++summary.candidate_nodes;
-      if (const std::string why = unfit(*node); !why.empty()) {
+      const std::string why = unfit_product(graph_, *node, options_.exclude_nodes, options_.exclude_patterns);
+      if (!why.empty()) {
         summary.skipped.push_back(node_label(*node) + ": " + why);
         continue;
       }
@@ -47,20 +43,6 @@ class DynamicQuantizer {
   }
 
  private:
-  /// Why a node stays in float; empty if it does not.
-  std::string unfit(const NodeProto& node) const {
-    if (is_excluded(node, options_.exclude_nodes, options_.exclude_patterns)) return "excluded";
-    if (node.input_size() < 2) return "without weights";
-    const auto weight = graph_.constant(node.input(1));
-    if (!weight) return "its weights are computed";
-    if (graph_.constant(node.input(0))) return "its first input is constant";
-    if (weight->dtype != DType::kFloat32) return "weights of " + std::string(name(weight->dtype));
-    if (weight->shape.size() != 2) return "weights of rank " + std::to_string(weight->shape.size());
-    if (element_count(weight->shape).value_or(0) == 0) return "weights without elements";
-    if (node.op_type() == "Gemm" && onnx_model::int_attribute(node, "transA", 0) != 0) return "a transposed input";
-    return {};
-  }
-
   struct Input {
     std::string values, scale, zero_point;
   };
@@ -103,35 +85,23 @@ class DynamicQuantizer {
 
   /// y = Cast(MatMulInteger(quantized x, quantized w)) · (scale of x · scales of w) [+ bias]
   Result<void> rewrite(NodeProto& node, const std::string& label) {
-    const bool gemm = node.op_type() == "Gemm";
-    const auto factor = static_cast<float>(gemm ? onnx_model::float_attribute(node, "alpha", 1) : 1);
-    const double beta = gemm ? onnx_model::float_attribute(node, "beta", 1) : 1;
-    std::string bias = gemm && node.input_size() > 2 && beta != 0 ? node.input(2) : "";
+    const ProductTerms terms = terms_of(node);
     const std::string output = node.output(0), tensor = node.input(0);
-    auto weight = quantized_weight(node, gemm && onnx_model::int_attribute(node, "transB", 0) != 0, factor);
+    auto weight = quantized_weight(node, terms.transposed, terms.alpha);
     if (!weight) return std::move(weight).error().wrap("[quantize] cannot quantize " + label);
     const Input& input = quantized_input(tensor);
     graph_.remove_node(node);
 
     const std::string integers = graph_.unique(output + "_int32"), floats = graph_.unique(output + "_cast");
     const std::string scales = graph_.unique(output + "_scales"),
-                      product = bias.empty() ? output : graph_.unique(output + "_scaled");
+                      product = terms.bias.empty() ? output : graph_.unique(output + "_scaled");
     graph_.add_node("MatMulInteger", {input.values, weight->values, input.zero_point, weight->zero_point}, {integers},
                     label);
     onnx_model::set_attribute(graph_.add_node("Cast", {integers}, {floats}, label + "_Cast"), "to",
                               static_cast<std::int64_t>(onnx_model::dtype_to_onnx(DType::kFloat32)));
     graph_.add_node("Mul", {input.scale, weight->scale}, {scales}, label + "_Scales");
     graph_.add_node("Mul", {floats, scales}, {product}, label + "_Scale");
-    if (bias.empty()) return {};
-    if (beta != 1) {
-      const std::vector<float> value{static_cast<float>(beta)};
-      const std::string scaled = graph_.unique(output + "_bias");
-      graph_.add_node("Mul",
-                      {bias, graph_.add_constant(output + "_beta", Tensor::from<float>(DType::kFloat32, {}, value))},
-                      {scaled}, label + "_Beta");
-      bias = scaled;
-    }
-    graph_.add_node("Add", {product, bias}, {output}, label + "_Bias");
+    if (!terms.bias.empty()) add_bias(graph_, terms, product, output, label);
     return {};
   }
 

@@ -98,8 +98,8 @@ struct QuantizationSummary {
 Result<void> refuse_quantized(const onnx_model::OnnxModel& model);
 
 /// QDQ form: QuantizeLinear/DequantizeLinear around activations, quantized weights with per-channel scales. The model
-/// should have been rewritten (rewrite/rewrite.h) before its ranges were taken. Kinds: bad input (a range missing or not
-/// finite), unsupported (quantized already, opset below 11).
+/// should have been rewritten (rewrite/rewrite.h) before its ranges were taken. Kinds: bad input (a range missing or
+/// not finite), unsupported (quantized already, opset below 11).
 Result<QuantizationSummary> quantize_static(onnx_model::OnnxModel& model, const Target& target, const Ranges& ranges,
                                             const StaticOptions& options);
 /// MatMul family only (MatMul, Gemm with constant 2-D weights): DynamicQuantizeLinear + MatMulInteger, the form that

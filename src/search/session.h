@@ -58,7 +58,7 @@ struct Session {
   std::optional<compiler::CandidatesFile> replayed;  ///< of an earlier search: repeated in place of a plan
   std::filesystem::path model;
   std::string model_digest;
-  compiler::Recipe original;  ///< what candidates are measured against
+  compiler::Recipe original;                            ///< what candidates are measured against
   std::vector<std::filesystem::path> model_companions;  ///< its external data
   std::vector<std::pair<std::filesystem::path, FileStamp>> model_stamps;
   Signature signature;                 ///< with the ranges of dynamic axes

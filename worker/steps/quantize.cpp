@@ -2,6 +2,7 @@
 #include "compressor/quantize.h"
 
 #include "compressor/steps.h"
+#include "compressor/weight_only.h"
 #include "worker/steps/quantization_options.h"
 #include "worker/steps/step.h"
 
@@ -76,6 +77,17 @@ Result<Json> quantize_dynamic_step(const StepContext& context) {
   dynamic.exclude_nodes = options.fixed.exclude_nodes;
   dynamic.exclude_patterns = options.fixed.exclude_patterns;
   SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_dynamic(model, dynamic));
+  return saved(context, model, summary);
+}
+
+Result<Json> quantize_weights_step(const StepContext& context) {
+  compressor::WeightOnlyOptions options;
+  options.bits = static_cast<int>(context.number("bits", options.bits));
+  options.block = static_cast<int>(context.number("block", options.block));
+  options.integer = context.flag("integer", options.integer);
+  options.exclude_patterns = context.texts("exclude");
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_weights(model, options));
   return saved(context, model, summary);
 }
 

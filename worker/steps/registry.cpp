@@ -10,6 +10,7 @@ std::span<const Step> steps() {
       {"pack", pack_step},
       {"quantize-dynamic", quantize_dynamic_step},
       {"quantize-static", quantize_static_step},
+      {"quantize-weights", quantize_weights_step},
       {"rewrite", rewrite_step},
       {"sensitivity", sensitivity_step},
   };

@@ -47,6 +47,8 @@ Result<Json> compile_step(const StepContext& context);
 Result<Json> convert_half_step(const StepContext& context);
 Result<Json> pack_step(const StepContext& context);
 Result<Json> quantize_dynamic_step(const StepContext& context);
+/// Options bits (4 or 8), block, integer, exclude: compressor/weight_only.h.
+Result<Json> quantize_weights_step(const StepContext& context);
 Result<Json> quantize_static_step(const StepContext& context);
 Result<Json> rewrite_step(const StepContext& context);
 Result<Json> sensitivity_step(const StepContext& context);

@@ -209,6 +209,19 @@ TEST(Plan, OnlyWhatIsWanted) {
   EXPECT_EQ(plan(input).error().kind(), ErrorKind::kUsage);
 }
 
+TEST(Plan, WeightsAloneWhereTheyAreNamed) {
+  PlanInput input = everything();
+  for (const Recipe& recipe : planned(input)) EXPECT_FALSE(recipe.name.find("weights") != std::string::npos);
+  input.wanted_precisions = {"weights-int4", "weights-int8"};
+  const auto recipes = planned(input);
+  ASSERT_EQ(recipes.size(), 2U);
+  EXPECT_EQ(named(recipes, "onnxruntime-weights-int4").steps.back().options["bits"], 4);
+  EXPECT_EQ(named(recipes, "onnxruntime-weights-int8").steps.back().options["bits"], 8);
+  EXPECT_EQ(named(recipes, "onnxruntime-weights-int8").not_possible, "");
+  input.model.operators = {{"Conv", 3}};
+  EXPECT_THAT(named(planned(input), "onnxruntime-weights-int4").not_possible, HasSubstr("no MatMul"));
+}
+
 TEST(Plan, DynamicInt8IsForMatMulsAlone) {
   PlanInput input = everything();
   EXPECT_EQ(named(planned(input), "onnxruntime-dynamic-int8").not_possible, "");
