@@ -14,7 +14,6 @@ namespace {
 
 using ::onnx::NodeProto;
 using onnx_model::Graph;
-using onnx_model::node_label;
 using onnx_model::OnnxModel;
 
 constexpr std::int64_t kDynamicOpset = 11;
@@ -24,22 +23,12 @@ class DynamicQuantizer {
   DynamicQuantizer(OnnxModel& model, const DynamicOptions& options) : options_(options), graph_(model) {}
 
   Result<QuantizationSummary> run() {
-    QuantizationSummary summary;
-    for (NodeProto* node : graph_.nodes()) {
-      if (!is_product(*node)) continue;
-      ++summary.candidate_nodes;
-      const std::string why = unfit_product(graph_, *node, options_.exclude_nodes, options_.exclude_patterns);
-      if (!why.empty()) {
-        summary.skipped.push_back(node_label(*node) + ": " + why);
-        continue;
-      }
-      const std::string label = node_label(*node);
-      SPEEDSTER_TRY(rewrite(*node, label));
-      summary.nodes.push_back(label);
-    }
-    summary.quantized_nodes = summary.nodes.size();
-    SPEEDSTER_TRY(graph_.finish());
-    return summary;
+    return quantize_products(
+        graph_,
+        [this](const NodeProto& node) {
+          return unfit_product(graph_, node, options_.exclude_nodes, options_.exclude_patterns);
+        },
+        [this](NodeProto& node, const std::string& label) { return rewrite(node, label); });
   }
 
  private:

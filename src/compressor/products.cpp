@@ -26,6 +26,26 @@ std::string unfit_product(const onnx_model::Graph& graph, const ::onnx::NodeProt
   return {};
 }
 
+Result<QuantizationSummary> quantize_products(
+    onnx_model::Graph& graph, const std::function<std::string(const ::onnx::NodeProto&)>& unfit,
+    const std::function<Result<void>(::onnx::NodeProto&, const std::string&)>& rewrite) {
+  QuantizationSummary summary;
+  for (::onnx::NodeProto* node : graph.nodes()) {
+    if (!is_product(*node)) continue;
+    ++summary.candidate_nodes;
+    const std::string label = onnx_model::node_label(*node);
+    if (const std::string why = unfit(*node); !why.empty()) {
+      summary.skipped.push_back(label + ": " + why);
+      continue;
+    }
+    SPEEDSTER_TRY(rewrite(*node, label));
+    summary.nodes.push_back(label);
+  }
+  summary.quantized_nodes = summary.nodes.size();
+  SPEEDSTER_TRY(graph.finish());
+  return summary;
+}
+
 ProductTerms terms_of(const ::onnx::NodeProto& node) {
   ProductTerms terms;
   if (node.op_type() != "Gemm") return terms;

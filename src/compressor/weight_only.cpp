@@ -27,21 +27,9 @@ class WeightQuantizer {
   WeightQuantizer(OnnxModel& model, const WeightOnlyOptions& options) : options_(options), graph_(model) {}
 
   Result<QuantizationSummary> run() {
-    QuantizationSummary summary;
-    for (NodeProto* node : graph_.nodes()) {
-      if (!is_product(*node)) continue;
-      ++summary.candidate_nodes;
-      const std::string label = onnx_model::node_label(*node);
-      if (const std::string why = unfit(*node); !why.empty()) {
-        summary.skipped.push_back(label + ": " + why);
-        continue;
-      }
-      SPEEDSTER_TRY(rewrite(*node, label));
-      summary.nodes.push_back(label);
-    }
-    summary.quantized_nodes = summary.nodes.size();
-    SPEEDSTER_TRY(graph_.finish());
-    return summary;
+    return quantize_products(
+        graph_, [this](const NodeProto& node) { return unfit(node); },
+        [this](NodeProto& node, const std::string& label) { return rewrite(node, label); });
   }
 
  private:
