@@ -242,8 +242,10 @@ class Optimization {
     if (!request_.output.empty()) {
       SPEEDSTER_TRY(package::PackageWriter::create(request_.output, bytes + kLittleFiles));
       const fs::path folder = fs::absolute(request_.output, error).parent_path();
-      if (session_.total.limited() && bytes > kWorthProbing)
-        per_second = std::max(per_second, kReliable * saving::bytes_written_per_second(folder, kProbeBytes));
+      if (session_.total.limited() && bytes > kWorthProbing) {
+        if (const double seen = saving::bytes_written_per_second(folder, kProbeBytes); seen > 0)
+          per_second = seen < kSlowDisk ? seen : std::max(kSlowDisk, kReliable * seen);
+      }
     }
     session_.held_back = 2 * static_cast<double>(bytes) / per_second;
     return {};

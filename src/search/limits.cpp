@@ -26,7 +26,7 @@ void add_seconds(const char* option, const char* what, std::optional<double> val
     found.push_back({option, fmt::format("{} {}{}", what, milliseconds(*value), limit),
                      fmt::format("{:.6g}ms", rounded_up(*value * 1e3))});
   else
-    found.push_back({option, fmt::format("{} was not measured: no time{}", what, limit), ""});
+    found.push_back({option, fmt::format("{} was not measured{}", what, limit), ""});
 }
 
 }  // namespace

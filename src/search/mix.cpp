@@ -29,7 +29,8 @@ auto quantizing_step(auto& recipe) { return std::ranges::find(recipe.steps, kSte
 bool is_int8(const Candidate& candidate) { return candidate.recipe.requested_precision == "static-int8"; }
 
 bool holds(const Candidate& candidate) {
-  return !candidate.out && candidate.searched && candidate.row.fate != CandidateFate::kOverBudget;
+  return !candidate.out && candidate.searched && candidate.row.fate != CandidateFate::kOverBudget &&
+         candidate.row.fate != CandidateFate::kOverLimit;
 }
 
 class Mixer {
@@ -42,7 +43,7 @@ class Mixer {
     for (const Candidate* base : bases()) {
       if (session_.stopping() || trials_known(*base) == 0) break;
       if (!mixes_.maps.empty() && out_of_time(0)) {
-        SPEEDSTER_TRY(session_.journal->record(kTrials, base->digest, 0U));
+        SPEEDSTER_TRY(session_.journal->record(kTrials, trials_subject(*base), 0U));
         break;
       }
       SPEEDSTER_TRY(mix(*base));
@@ -129,9 +130,15 @@ class Mixer {
     return part;
   }
 
+  /// Another budget is another question.
+  std::string trials_subject(const Candidate& base) const {
+    return base.digest + ":" + std::to_string(session_.budget.drop.value_or(0));
+  }
+
   /// How many trials an earlier search made before its time for them ended.
   std::optional<std::size_t> trials_known(const Candidate& base) const {
-    const auto known = session_.journal->find(kTrials, base.digest);
+    if (session_.total.limited()) return std::nullopt;  // its own end counts
+    const auto known = session_.journal->find(kTrials, trials_subject(base));
     if (!known || !known->is_number_unsigned()) return std::nullopt;
     return known->get<std::size_t>();
   }
@@ -171,7 +178,7 @@ class Mixer {
         break;
       }
       if (!map.trials.empty() && out_of_time(longest)) {
-        SPEEDSTER_TRY(session_.journal->record(kTrials, base.digest, map.trials.size()));
+        SPEEDSTER_TRY(session_.journal->record(kTrials, trials_subject(base), map.trials.size()));
         break;
       }
       Candidate trial = trial_of(base, *found, *set);
@@ -189,6 +196,7 @@ class Mixer {
       session_.tell(trial.recipe.name + ": " + std::to_string(set->size()) + " of " +
                     std::to_string(found->nodes.size()) + " layers back, drop " + short_number(trial.searched->value) +
                     (held ? ", holds" : ""));
+      if (trial.row.fate == CandidateFate::kOverLimit) break;  // with more given back it only grows
       if (held) best = std::move(trial);
     }
     note(map, *found, search.best(), best);

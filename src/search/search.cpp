@@ -572,8 +572,12 @@ class Search {
     Candidate& winner = candidates_[ranked_.front()];
     const std::vector<Excess> above = excesses(*session_.request, winner.row, true);
     if (above.empty()) return {};
-    retire(winner, CandidateFate::kOverLimit,
-           reason_of(above) + "; " + short_number(winner.row.speedup->value) + " times the original's speed");
+    const std::string speed = "; " + short_number(winner.row.speedup->value) + " times the original's speed";
+    if (std::ranges::all_of(above, [](const Excess& one) { return one.allows.empty(); })) {
+      retire(winner, CandidateFate::kNotTried, reason_of(above) + speed);
+      return "was not seen to hold a limit";
+    }
+    retire(winner, CandidateFate::kOverLimit, reason_of(above) + speed);
     return "is above a limit";
   }
 

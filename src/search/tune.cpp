@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "measure/block_policy.h"
 #include "search/entrants.h"
 #include "search/rows.h"
 
@@ -17,10 +18,9 @@ constexpr double kSeconds = 4, kShare = 0.1;
 constexpr const char* kEvent = "threads";
 
 /// About what a look takes: two loads, and blocks of both.
-double seconds_of_look(const Candidate& candidate) {
-  const measure::BlockSpec block;
+double seconds_of_look(const Session& session, const Candidate& candidate) {
   const double call = candidate.row.race_latency.value_or(candidate.rough_seconds);
-  return 2 * candidate.row.load_seconds.value_or(0) + 2 * kBlocks * (block.seconds + block.slow_calls * call);
+  return 2 * candidate.row.load_seconds.value_or(0) + 2 * kBlocks * measure::block_seconds(load_profile(session), call);
 }
 
 std::string words_for(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
@@ -76,7 +76,7 @@ Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vec
   for (const std::size_t index : finalists) {
     const Candidate& base = candidates[index];
     if (session.threads_of(base.recipe) != session.threads) continue;
-    const double expected = seconds_of_look(base) * static_cast<double>(numbers.size());
+    const double expected = seconds_of_look(session, base) * static_cast<double>(numbers.size());
     if (session.stopping() || (session.total.limited() && expected > kShare * session.total.left())) break;
     if (index != finalists.front() && now_seconds() - started + expected > kSeconds) break;
     int best = 0;

@@ -34,10 +34,11 @@ std::uint64_t major_faults() {
 /// What a host does between two calls of a model: it reads and writes as much memory as the last cache holds.
 class HostJob {
  public:
-  void prepare() {
+  /// Of so many callers, which fill the cache together.
+  void prepare(int callers) {
     constexpr long kLeast = 4L << 20, kMost = 64L << 20;
     const long cache = ::sysconf(_SC_LEVEL3_CACHE_SIZE);  // 0 or -1 where nobody tells
-    memory_.assign(static_cast<std::size_t>(std::clamp(cache, kLeast, kMost)), 1);
+    memory_.assign(static_cast<std::size_t>(std::clamp(cache, kLeast, kMost) / std::max(callers, 1)), 1);
   }
   void run() noexcept {
     constexpr std::size_t kLine = 64;
@@ -83,7 +84,7 @@ class Loop {
     }
     if (std::isinf(fastest)) fastest = plan_.seconds;
     const double pace = std::max(fastest, plan_.interval_seconds);
-    if (plan_.interval_seconds > 0) host_.prepare();
+    if (plan_.interval_seconds > 0) host_.prepare(plan_.concurrency);
     if (plan_.batches && plan_.interval_seconds <= 0 && fastest < kShortCall)
       batch_ = static_cast<int>(std::clamp(kBatchSeconds / std::max(fastest, 1e-9), 1.0, 1e5));
     required_ = pace > plan_.seconds / std::max(plan_.slow_calls, 1) ? plan_.slow_calls : plan_.calls;
