@@ -65,10 +65,7 @@ Result<ExitCode> bench(const BenchArguments& a, Io& io) {
   request.concurrency = a.concurrency;
   request.seed = a.seed;
   if (!a.interval.empty()) {
-    SPEEDSTER_ASSIGN(request.interval_seconds, parse_duration(a.interval, "--interval"));
-    if (!(request.interval_seconds > 0 && request.interval_seconds <= 10))
-      return Error(ErrorKind::kUsage,
-                   "[usage] expected --interval above 0 and up to 10s, got " + a.interval + "; try --interval 33ms");
+    SPEEDSTER_ASSIGN(request.interval_seconds, parse_interval(a.interval));
   }
   if (!a.time_budget.empty()) {
     SPEEDSTER_ASSIGN(request.seconds, parse_duration(a.time_budget, "--time-budget"));

@@ -136,6 +136,13 @@ Result<double> parse_duration(std::string_view text, std::string_view option) {
   return seconds;
 }
 
+Result<double> parse_interval(std::string_view text) {
+  constexpr double kMost = 10;
+  SPEEDSTER_ASSIGN(const double seconds, parse_duration(text, "--interval"));
+  if (!(seconds > 0 && seconds <= kMost)) return wrong("--interval", "above 0 and up to 10s", text, "--interval 33ms");
+  return seconds;
+}
+
 Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option) {
   static constexpr std::string_view kPrefixes = "kMGT";
   const auto refuse = [&, whole = text] { return wrong(option, "a size in bytes", whole, "500M, 1.5GB or 2GiB"); };

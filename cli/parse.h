@@ -23,6 +23,8 @@ Result<std::map<std::string, OptimizeRequest::AxisRange>> parse_axes(const std::
 Result<std::map<std::string, std::string>> parse_pairs(const std::vector<std::string>& pieces, std::string_view option);
 /// Seconds of "60", "60s", "2m", "1m30s", "1.5h", "500ms".
 Result<double> parse_duration(std::string_view text, std::string_view option);
+/// Of --interval, in seconds: above 0, 10 at most.
+Result<double> parse_interval(std::string_view text);
 /// Bytes of "500M", "1.5GB" (powers of 1000) or "2GiB" (powers of 1024).
 Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option);
 /// "on" and "off" as the plug-ins' options know them: "1" and "0".

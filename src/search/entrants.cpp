@@ -1,6 +1,7 @@
 #include "search/entrants.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/text.h"
@@ -33,6 +34,27 @@ measure::BlockSpec load_profile(const Session& session) {
   block.concurrency = session.request->concurrency;
   block.interval_seconds = session.request->interval_seconds;
   return block;
+}
+
+std::vector<double> look(const Session& session, const std::vector<ServeSpec>& specs) {
+  std::vector<ServedPackage> children;
+  const std::vector<double> unknown(specs.size(), 0);
+  for (const ServeSpec& spec : specs) {
+    auto child = ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel);
+    if (!child.ok()) return unknown;
+    child->watch_memory(false);
+    if (!child->pause().ok()) return unknown;
+    children.push_back(*std::move(child));
+  }
+  const TimingContext context = timing_of(session);
+  std::vector<double> fastest(specs.size(), HUGE_VAL);
+  for (int round = 0; round < kBlocksOfALook; ++round)
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      const auto block = children[i].block(load_profile(session), context.samples, session.deadline, session.cancel);
+      if (!block.ok()) return unknown;
+      fastest[i] = std::min(fastest[i], block->value);
+    }
+  return fastest;
 }
 
 TimingContext timing_of(const Session& session) {

@@ -12,16 +12,11 @@ namespace speedster::search {
 namespace {
 
 constexpr const char* kStep = "quantize-static";
-// Without a time budget: the part of the search so far that may go into it, and what it may take anyhow. The first
-// trial of the first base is always made.
+// Without a time budget: the part of the search so far that may go into it, and what it may take anyhow. It does
+// not stop the first trial of the first base.
 constexpr double kShare = 0.35, kLeastSeconds = 12;
-// An int8 model, and what is left of its speed by the layers' own times, must be faster than the fastest that holds by
-// this factor before it is worth mixing.
-constexpr double kWorthwhile = 0.97;
 // Records of the journal: the base's time as a part of the fastest that holds, and where the time for trials ended.
 constexpr const char *kPart = "mix part", *kTrials = "mix trials";
-// Blocks of calls for that look; the fastest counts.
-constexpr int kBlocks = 3;
 
 /// The step that takes the nodes to leave out; the end where there is none.
 auto quantizing_step(auto& recipe) { return std::ranges::find(recipe.steps, kStep, &compiler::StepSpec::step); }
@@ -84,20 +79,8 @@ class Mixer {
     return one.searched->value < other.searched->value;
   }
 
-  /// Seconds of a call, with nothing else running; 0 where it cannot be told.
   double seconds_of(const Candidate& candidate) const {
-    auto child = ServedPackage::start(*session_.supervisor, session_.serve_spec(candidate, "mix"), session_.deadline,
-                                      session_.cancel);
-    if (!child.ok()) return 0;
-    const measure::BlockSpec spec = load_profile(session_);
-    const auto samples = samples::spread_over(session_.split.search, kTimedSamples);
-    double best = 0;
-    for (int i = 0; i < kBlocks; ++i) {
-      const auto block = child->block(spec, samples, session_.deadline, session_.cancel);
-      if (!block.ok()) return 0;
-      if (best == 0 || block->value < best) best = block->value;
-    }
-    return best;
+    return look(session_, {session_.serve_spec(candidate, "mix")}).front();
   }
 
   /// What the base is measured against: the two that hold and seemed fastest, and what was mixed before.
@@ -148,7 +131,7 @@ class Mixer {
       mixes_.notes.push_back(base.recipe.name + " was not mixed with higher precision: " + why);
     };
     SPEEDSTER_ASSIGN(const double part, part_of_fastest(base));
-    if (part > kWorthwhile) {
+    if (part > kFasterInALook) {
       not_mixed("it is hardly faster than what holds the budget");
       return {};
     }
@@ -173,7 +156,7 @@ class Mixer {
     while (const auto set = search.next()) {
       const double begin = now_seconds();
       if (session_.stopping() || (most && map.trials.size() >= *most)) break;
-      if (part + search.share(*set) * (1 - part) > kWorthwhile) {
+      if (part + search.share(*set) * (1 - part) > kFasterInALook) {
         if (map.trials.empty()) not_mixed("so much would have to go back that little of its speed would be left");
         break;
       }

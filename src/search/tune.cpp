@@ -9,10 +9,6 @@
 namespace speedster::search {
 namespace {
 
-// A look below this part of its time with the search's threads makes a candidate; the race's own rules decide then.
-constexpr double kWorthwhile = 0.97;
-// Blocks of calls of each side, in turns; the fastest counts.
-constexpr int kBlocks = 3;
 // Seconds for all looks, where the first is always had, and the part of a time budget's rest that one may take.
 constexpr double kSeconds = 4, kShare = 0.1;
 constexpr const char* kEvent = "threads";
@@ -20,7 +16,8 @@ constexpr const char* kEvent = "threads";
 /// About what a look takes: two loads, and blocks of both.
 double seconds_of_look(const Session& session, const Candidate& candidate) {
   const double call = candidate.row.race_latency.value_or(candidate.rough_seconds);
-  return 2 * candidate.row.load_seconds.value_or(0) + 2 * kBlocks * measure::block_seconds(load_profile(session), call);
+  return 2 * candidate.row.load_seconds.value_or(0) +
+         2 * kBlocksOfALook * measure::block_seconds(load_profile(session), call);
 }
 
 std::string words_for(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
@@ -30,28 +27,10 @@ Result<double> part_with(Session& session, const Candidate& candidate, int threa
   const std::string subject = candidate.digest + ":" + std::to_string(threads);
   if (const auto known = session.journal->find(kEvent, subject); known && known->is_number())
     return known->get<double>();
-  const TimingContext context = timing_of(session);
-  const measure::BlockSpec block = load_profile(session);
-  struct Side {
-    std::optional<ServedPackage> child;
-    double best = 0;
-  } sides[2];
-  for (int i = 0; i < 2; ++i) {
-    ServeSpec spec = session.serve_spec(candidate, "threads");
-    if (i == 1) spec.threads = threads;
-    auto child = ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel);
-    if (!child.ok()) return 0.0;
-    sides[i].child = *std::move(child);
-    sides[i].child->watch_memory(false);
-    SPEEDSTER_TRY(sides[i].child->pause());
-  }
-  for (int round = 0; round < kBlocks; ++round)
-    for (Side& side : sides) {
-      const auto timed = side.child->block(block, context.samples, session.deadline, session.cancel);
-      if (!timed.ok()) return 0.0;
-      side.best = round == 0 ? timed->value : std::min(side.best, timed->value);
-    }
-  const double part = sides[0].best > 0 ? sides[1].best / sides[0].best : 0;
+  ServeSpec fewer = session.serve_spec(candidate, "threads");
+  fewer.threads = threads;
+  const std::vector<double> seconds = look(session, {session.serve_spec(candidate, "threads"), fewer});
+  const double part = seconds[0] > 0 ? seconds[1] / seconds[0] : 0;
   if (part > 0) SPEEDSTER_TRY(session.journal->record(kEvent, subject, part));
   return part;
 }
@@ -80,7 +59,7 @@ Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vec
     if (session.stopping() || (session.total.limited() && expected > kShare * session.total.left())) break;
     if (index != finalists.front() && now_seconds() - started + expected > kSeconds) break;
     int best = 0;
-    double least = kWorthwhile;
+    double least = kFasterInALook;
     for (const int threads : numbers) {
       SPEEDSTER_ASSIGN(const double part, part_with(session, base, threads));
       if (part > 0 && part < least) least = part, best = threads;
