@@ -1,11 +1,10 @@
 #include "cli/optimize.h"
 
-#include <unistd.h>
-
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/interrupt.h"
+#include "cli/output_file.h"
 #include "cli/parse.h"
 #include "cli/progress.h"
 
@@ -23,30 +22,6 @@ std::vector<std::string> pieces(const std::vector<std::string>& lists) {
     for (const std::string& piece : split(list, ','))
       if (!trim(piece).empty()) all.emplace_back(trim(piece));
   return all;
-}
-
-/// A search takes minutes: what it is to write is looked at before.
-Result<void> check_writable(const std::string& file, const char* option) {
-  if (file.empty()) return {};
-  std::error_code error;
-  // What is written through (devices, links) is looked at itself.
-  if (fs::exists(file, error) && !fs::is_regular_file(fs::symlink_status(file, error)) &&
-      !fs::is_directory(file, error)) {
-    if (::access(file.c_str(), W_OK) != 0)
-      return errno_error(errno, "optimize", std::string("a writable file for ") + option, file);
-    return {};
-  }
-  const fs::path folder = fs::path(file).has_parent_path() ? fs::path(file).parent_path() : fs::path(".");
-  if (!fs::is_directory(folder, error))
-    return Error(ErrorKind::kUsage, std::string("[usage] expected ") + option +
-                                        " to be a file in an existing folder, got " + file + "; try mkdir -p " +
-                                        shell_quoted({folder.string()}));
-  if (fs::is_directory(file, error))
-    return Error(ErrorKind::kUsage, std::string("[usage] expected ") + option + " to be a file, got the folder " +
-                                        file + "; try a name in it");
-  if (::access(folder.c_str(), W_OK) != 0)
-    return errno_error(errno, "optimize", std::string("a writable folder for ") + option, folder);
-  return {};
 }
 
 /// A report must not be written over what the search reads, nor over the other report.
@@ -72,8 +47,8 @@ Result<void> check_distinct(const OptimizeArguments& a) {
 
 Result<ExitCode> run_optimize(const OptimizeArguments& arguments, const Optimizer& optimizer, Io& io) {
   SPEEDSTER_ASSIGN(OptimizeRequest request, optimize_request(arguments, io.arguments));
-  SPEEDSTER_TRY(check_writable(arguments.report, "--report"));
-  SPEEDSTER_TRY(check_writable(arguments.html, "--html"));
+  SPEEDSTER_TRY(check_writable(arguments.report, "--report", "optimize"));
+  SPEEDSTER_TRY(check_writable(arguments.html, "--html", "optimize"));
   SPEEDSTER_TRY(check_distinct(arguments));
   if (io.cancel != nullptr) request.cancel = [flag = io.cancel] { return flag->load(); };
   const AwaitsInterrupt awaits;

@@ -143,6 +143,17 @@ Result<double> parse_interval(std::string_view text) {
   return seconds;
 }
 
+Result<std::vector<int>> parse_counts(std::string_view text, std::string_view option, int most) {
+  std::vector<int> counts;
+  for (const std::string& piece : split(text, ',')) {
+    const auto count = parse_number<int>(trim(piece));
+    if (!count || *count < 1 || *count > most || std::ranges::find(counts, *count) != counts.end())
+      return wrong(option, "different numbers from 1 to " + std::to_string(most), text, std::string(option) + " 1,2,4");
+    counts.push_back(*count);
+  }
+  return counts;
+}
+
 Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option) {
   static constexpr std::string_view kPrefixes = "kMGT";
   const auto refuse = [&, whole = text] { return wrong(option, "a size in bytes", whole, "500M, 1.5GB or 2GiB"); };

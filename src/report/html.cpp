@@ -1,14 +1,12 @@
 // The page: header, the figures that matter, the plots; html_sections.h has the rest.
 #include <fmt/format.h>
 #include <speedster/report.h>
-#include <speedster/version.h>
 
 #include <cmath>
 
 #include "report/fate.h"
 #include "report/format.h"
 #include "report/html_sections.h"
-#include "report/html_style.h"
 #include "report/html_text.h"
 #include "report/plot.h"
 
@@ -16,8 +14,6 @@ namespace speedster {
 namespace {
 
 using report::escape_html;
-
-constexpr report::PlotSize kWide{920, false}, kNarrow{360, true};
 
 std::string file_name(const std::string& path) {
   const std::size_t slash = path.find_last_not_of('/') == std::string::npos ? std::string::npos : path.rfind('/');
@@ -124,7 +120,8 @@ std::string legend(bool with_front) {
 }
 
 std::string plots(const Report& report) {
-  std::string scatter = report::scatter_plot(report, kWide) + report::scatter_plot(report, kNarrow);
+  std::string scatter =
+      report::scatter_plot(report, report::kWidePlot) + report::scatter_plot(report, report::kNarrowPlot);
   bool front = false;
   std::size_t missing = 0;
   for (const CandidateRow& row : report.candidates) {
@@ -146,22 +143,16 @@ std::string plots(const Report& report) {
              "Confirmation",
              "Speed-ups measured on fresh loads of the saved form, with 95 % intervals. An interval that is wholly "
              "right of 1× is faster than the original with confidence.",
-             report::forest_plot(report, kWide) + report::forest_plot(report, kNarrow));
+             report::forest_plot(report, report::kWidePlot) + report::forest_plot(report, report::kNarrowPlot));
 }
 
 }  // namespace
 
 std::string report_html(const Report& report) {
   const std::string name = escape_html(file_name(report.model));
-  std::string html =
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-      // Nothing may be loaded or run, whatever a model's names try.
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-      "<title>" +
-      name + " · Speedster report</title>\n<style>" + report::kStyle + "</style>\n</head>\n<body>\n<main>\n";
-  html += "<header><div class=\"kicker\">Speedster report · " + escape_html(report.outcome) + "</div>\n<h1>" + name +
-          "</h1>\n<p class=\"lead\">" + escape_html(report::verdict(report)) + "</p></header>\n";
+  std::string html = "<header><div class=\"kicker\">Speedster report · " + escape_html(report.outcome) +
+                     "</div>\n<h1>" + name + "</h1>\n<p class=\"lead\">" + escape_html(report::verdict(report)) +
+                     "</p></header>\n";
   html += warnings(report);
   html += tiles(report);
   html += report::result_section(report);
@@ -174,9 +165,7 @@ std::string report_html(const Report& report) {
   html += report::stages_section(report);
   html += report::machine_section(report);
   html += report::reading_section(report);
-  html += "<footer>Written by Speedster " SPEEDSTER_VERSION_STRING
-          ". The same data as JSON: report.json in the package.</footer>\n";
-  return html + "</main>\n</body>\n</html>\n";
+  return report::page(name + " · Speedster report", html, "The same data as JSON: report.json in the package.");
 }
 
 }  // namespace speedster

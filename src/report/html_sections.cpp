@@ -1,12 +1,14 @@
 #include "report/html_sections.h"
 
 #include <fmt/format.h>
+#include <speedster/version.h>
 
 #include <algorithm>
 
 #include "base/json.h"
 #include "report/fate.h"
 #include "report/format.h"
+#include "report/html_style.h"
 #include "report/html_text.h"
 
 namespace speedster::report {
@@ -49,6 +51,17 @@ std::string json_block(const char* summary, const std::string& text, bool open) 
 }
 
 }  // namespace
+
+std::string page(const std::string& title, const std::string& body, std::string_view footer) {
+  return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+         // Whatever a model's names try.
+         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+         "<title>" +
+         title + "</title>\n<style>" + kStyle + "</style>\n</head>\n<body>\n<main>\n" + body +
+         "<footer>Written by Speedster " SPEEDSTER_VERSION_STRING ". " + escape_html(footer) +
+         "</footer>\n</main>\n</body>\n</html>\n";
+}
 
 std::string section(std::string_view heading, std::string_view how_to_read, const std::string& body) {
   if (body.empty()) return {};

@@ -7,6 +7,9 @@
 
 namespace speedster::report {
 
+/// The whole page: nothing in it may be loaded from elsewhere or run. `title` and `body` are HTML, `footer` is text.
+std::string page(const std::string& title, const std::string& body, std::string_view footer);
+
 /// `<section>` with a heading, a muted line that says how to read it, and a body; nothing without a body.
 std::string section(std::string_view heading, std::string_view how_to_read, const std::string& body);
 

@@ -70,6 +70,7 @@ svg .grid{stroke:var(--grid)}svg .reference{stroke:var(--muted);stroke-dasharray
 svg .zero{fill:var(--zero)}svg .beyond{fill:var(--beyond)}
 svg .front{fill:none;stroke:var(--winner);stroke-width:1.5;opacity:.75}
 svg .marker *{stroke-width:1.8}
+svg .series{fill:none;stroke-width:1.5;opacity:.55}svg .series.qualified{stroke:var(--qualified)}svg .series.excluded{stroke:var(--excluded)}
 svg .original *{fill:var(--text);stroke:var(--text)}
 svg .winner *{fill:var(--winner);stroke:var(--winner)}
 svg .qualified *{fill:var(--qualified);stroke:var(--qualified)}

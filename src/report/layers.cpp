@@ -102,8 +102,8 @@ std::string layer_plot(const PrecisionMap& map, const PlotSize& size) {
 std::string precision_section(const Report& report) {
   std::string body;
   for (const PrecisionMap& map : report.precision_maps)
-    body += "<p>" + escape_html(printable(summary(map))) + "</p>" + layer_plot(map, {920, false}) +
-            layer_plot(map, {360, true}) + table(map);
+    body += "<p>" + escape_html(printable(summary(map))) + "</p>" + layer_plot(map, kWidePlot) +
+            layer_plot(map, kNarrowPlot) + table(map);
   return section("Precision, layer by layer",
                  "Layers that went back to higher precision are marked. What a layer loses alone is the relative L2 "
                  "difference of the outputs with that layer in int8 and all others in fp32; ~ is a share of what its "

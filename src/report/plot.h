@@ -11,6 +11,7 @@ struct PlotSize {
   int width = 920;
   bool narrow = false;
 };
+inline constexpr PlotSize kWidePlot{920, false}, kNarrowPlot{360, true};
 
 /// What a marker looks like, for the plot and its legend.
 enum class Marker { kOriginal, kWinner, kQualified, kExcluded };

@@ -8,6 +8,7 @@
 #include "report/fate.h"
 #include "report/format.h"
 #include "report/html_text.h"
+#include "report/labels.h"
 #include "report/plot.h"
 #include "report/text.h"
 
@@ -19,50 +20,6 @@ struct Point {
   Marker marker = Marker::kQualified;
   double latency = 0, drop = 0, x = 0, y = 0;
   bool hollow = false;
-};
-
-struct Box {
-  double left, top, right, bottom;
-  bool overlaps(const Box& other) const {
-    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
-  }
-};
-
-/// Finds free places for labels around their points.
-class Labels {
- public:
-  Labels(Box frame, const std::vector<Point>& points) : frame_(frame) {
-    for (const Point& p : points) taken_.push_back({p.x - 7, p.y - 7, p.x + 7, p.y + 7});
-  }
-  /// Keeps labels off a line between two corners of the front.
-  void keep_off(double x1, double y1, double x2, double y2) {
-    taken_.push_back({std::min(x1, x2) - 1, std::min(y1, y2) - 1, std::max(x1, x2) + 1, std::max(y1, y2) + 1});
-  }
-  /// The SVG text, or nothing where no place is free.
-  std::string place(const Point& point, const std::string& text, const char* css) {
-    const double width = 6.4 * display_width(text), height = 14;
-    const struct {
-      double dx, dy;
-      const char* anchor;
-    } places[] = {{12, 4, "start"}, {10, -9, "start"}, {-12, 4, "end"},  {0, -13, "middle"},
-                  {-10, -9, "end"}, {10, 20, "start"}, {-10, 20, "end"}, {0, 22, "middle"}};
-    for (const auto& place : places) {
-      const double x = point.x + place.dx, y = point.y + place.dy;
-      const double left = place.anchor[0] == 's' ? x : place.anchor[0] == 'e' ? x - width : x - width / 2;
-      const Box box = {left, y - height + 3, left + width, y + 3};
-      if (box.left < frame_.left || box.right > frame_.right || box.top < frame_.top || box.bottom > frame_.bottom)
-        continue;
-      if (std::any_of(taken_.begin(), taken_.end(), [&](const Box& b) { return box.overlaps(b); })) continue;
-      taken_.push_back(box);
-      return fmt::format(R"(<text class="label {}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", css, x, y,
-                         place.anchor, escape_html(text));
-    }
-    return {};
-  }
-
- private:
-  Box frame_;
-  std::vector<Box> taken_;
 };
 
 std::string title_of(const Point& point) {
@@ -179,7 +136,8 @@ std::string scatter_plot(const Report& report, const PlotSize& size) {
 
   for (const Point& p : points) svg += draw_marker(p.marker, p.x, p.y, p.hollow, title_of(p));
 
-  Labels labels({left + 2, top, right - 2, bottom}, points);
+  Labels labels({left + 2, top, right - 2, bottom});
+  for (const Point& p : points) labels.keep_off(p.x, p.y);
   for (std::size_t i = 1; i < front.size(); ++i) {
     labels.keep_off(front[i - 1]->x, front[i - 1]->y, front[i]->x, front[i - 1]->y);
     labels.keep_off(front[i]->x, front[i - 1]->y, front[i]->x, front[i]->y);
@@ -189,12 +147,12 @@ std::string scatter_plot(const Report& report, const PlotSize& size) {
   const int longest = size.narrow ? 20 : 36;
   for (const Point& p : points)
     if (p.marker == Marker::kOriginal)
-      svg += labels.place(p, "original", "");
+      svg += labels.place(p.x, p.y, "original", "");
     else if (p.marker == Marker::kWinner)
-      svg += labels.place(p, elide(printable(p.row->name), longest), "winner-text");
+      svg += labels.place(p.x, p.y, elide(printable(p.row->name), longest), "winner-text");
   for (const Point* p : front)
     if (p->marker != Marker::kOriginal && p->marker != Marker::kWinner)
-      svg += labels.place(*p, elide(printable(p->row->name), longest), "");
+      svg += labels.place(p->x, p->y, elide(printable(p->row->name), longest), "");
   return svg + "</svg>";
 }
 

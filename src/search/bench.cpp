@@ -1,228 +1,169 @@
 #include "search/bench.h"
 
-#include <speedster/version.h>
-
 #include <algorithm>
-#include <numeric>
 
-#include "base/files.h"
-#include "compiler/recipe.h"
-#include "hardware/cpu.h"
-#include "job/job.h"
 #include "measure/statistics.h"
-#include "onnx/model.h"
-#include "package/manifest.h"
-#include "package/samples.h"
-#include "search/timing.h"
-#include "tensor/safetensors.h"
+#include "measure/sweep.h"
+#include "samples/join.h"
+#include "search/bench_setup.h"
 
 namespace speedster::search {
 namespace {
 
-constexpr const char* kWho = "bench";
-constexpr std::uint64_t kCacheBytes = std::uint64_t{20} << 30U;
-constexpr double kCompileSeconds = 600;
-constexpr std::size_t kMaxSamples = 64;  // a block holds its samples in memory, and cycles over them
+/// Alive at once in a sweep: neighbours in time to compare with, and memory for each.
+constexpr int kSweepLive = 4;
+constexpr int kSweepLoads = 5;
+/// Of one batch size. Larger batches hold more of the samples each.
+constexpr std::size_t kMostSweepSamples = 16;
 
-/// One of the two, as it is before anything is loaded.
-struct Side {
-  fs::path path, package;
-  bool is_package = false;
-  std::string variant;  ///< required of a draft, which has one; a package chooses
-  Signature signature;
-  fs::path samples;  ///< file with the package's samples, or empty
+/// Samples of one batch size.
+struct Batch {
+  std::int64_t rows = 1;
+  fs::path store;
+  std::size_t samples = 0;
 };
 
-Result<Side> open_package(const fs::path& path) {
-  std::error_code error;
-  Side side{path, fs::absolute(path, error), true, {}, {}, {}};  // absolute: the child has another working directory
-  SPEEDSTER_ASSIGN(const package::LoadedManifest loaded, package::read_manifest(path));
-  const auto entry = loaded.manifest.entries.find("main");
-  if (entry == loaded.manifest.entries.end())
-    return Error(ErrorKind::kBadInput, "[bench] expected an entry point \"main\" in " + path.string() + ", got none");
-  side.signature = entry->second.signature;
-  if (!entry->second.samples.empty()) {
-    SPEEDSTER_ASSIGN(side.samples, inside(path, entry->second.samples, kWho));
-  }
-  return side;
-}
-
-/// The same inputs in any order: what is fed to one must fit the other.
-Result<void> check_same_inputs(const Side& first, const Side& second) {
-  const auto listed = [](const Signature& signature) {
-    std::string text;
-    for (const TensorSpec& input : signature.inputs) text += (text.empty() ? "" : "; ") + describe(input);
-    return text;
-  };
-  bool same = first.signature.inputs.size() == second.signature.inputs.size();
-  for (const TensorSpec& input : first.signature.inputs) {
-    const TensorSpec* other = second.signature.input(input.name);
-    same = same && other != nullptr && other->dtype == input.dtype;
-  }
-  if (same) return {};
-  return Error(ErrorKind::kBadInput, "[bench] expected two models with the same inputs, got " +
-                                         listed(first.signature) + " and " + listed(second.signature));
-}
-
-class Bench {
+class Sweep {
  public:
-  explicit Bench(const BenchRequest& request) : request_(request) {}
+  explicit Sweep(const SweepRequest& request) : request_(request) {}
 
-  Result<BenchResult> run() {
-    if (request_.seconds) deadline_ = Deadline::in(*request_.seconds);
-    SPEEDSTER_ASSIGN(work_, TempDir::create("speedster-bench"));
-    const hardware::Machine machine = hardware::probe();
-    fingerprint_ = hardware::fingerprint(machine);
-    threads_ = request_.threads > 0 ? request_.threads : machine.usable_cores;
-    limits_.memory_bytes = hardware::available_memory() / 5 * 2;  // two are alive at once
-    limits_.threads = threads_;
-    SPEEDSTER_ASSIGN(const fs::path worker, job::find_worker());
-    SPEEDSTER_ASSIGN(supervisor_, job::Supervisor::start(worker, request_.log));
-
-    SPEEDSTER_ASSIGN(const Side first, open(request_.first, "first"));
-    SPEEDSTER_ASSIGN(const Side second, open(request_.second, "second"));
-    SPEEDSTER_TRY(check_same_inputs(first, second));
-    BenchResult result;
-    SPEEDSTER_ASSIGN(const samples::SampleStore store, open_samples(first, second, result.samples_from));
-    result.samples = std::min(store.size(), kMaxSamples);
-    result.threads = threads_;
-    result.concurrency = request_.concurrency;
-
-    TimingContext context;
-    context.supervisor = supervisor_.get();
-    context.cancel = request_.cancel;
-    context.deadline = deadline_;
-    context.samples.resize(result.samples);
-    std::iota(context.samples.begin(), context.samples.end(), std::size_t{0});
-    measure::Policy policy;
-    policy.block.concurrency = request_.concurrency;
-    policy.block.interval_seconds = request_.interval_seconds;
-    policy.seed = request_.seed;
-    const auto first_notes = std::make_shared<TimingNotes>(), second_notes = std::make_shared<TimingNotes>();
-    SPEEDSTER_ASSIGN(result.comparison,
-                     measure::compare(load_served(context, serve_spec(first, "first"), first_notes),
-                                      load_served(context, serve_spec(second, "second"), second_notes), policy,
-                                      machine_foreign_share(machine.cores), context.deadline, request_.cancel));
-    SPEEDSTER_ASSIGN(result.first, side(context, first, "first", *first_notes));
-    SPEEDSTER_ASSIGN(result.second, side(context, second, "second", *second_notes));
-    return result;
+  Result<SweepResult> run() {
+    SPEEDSTER_ASSIGN(setup_, BenchSetup::make(request_.bench, kSweepLive));
+    SPEEDSTER_ASSIGN(contenders_.emplace_back(), setup_->open(request_.bench.first, "first"));
+    if (!request_.bench.second.empty()) {
+      SPEEDSTER_ASSIGN(contenders_.emplace_back(), setup_->open(request_.bench.second, "second"));
+      SPEEDSTER_TRY(check_same_inputs(contenders_[0], contenders_[1]));
+    }
+    SPEEDSTER_TRY(make_batches());
+    std::vector<measure::SweepEntrant> entrants = lay_out();
+    measure::Policy policy = setup_->policy();
+    policy.max_live = kSweepLive;
+    SPEEDSTER_ASSIGN(const measure::SweepTimes times,
+                     measure::sweep(entrants, kSweepLoads, policy, setup_->foreign(), setup_->timing(0).deadline,
+                                    request_.bench.cancel));
+    SPEEDSTER_TRY(fill_in(times));
+    result_.threads = setup_->threads();
+    result_.loads = times.loads;
+    result_.dropped_rounds = times.dropped_rounds;
+    result_.busy = times.busy;
+    result_.cut = times.cut;
+    return std::move(result_);
   }
 
  private:
-  Result<Side> open(const fs::path& path, const std::string& which) {
-    std::error_code error;
-    const fs::file_status status = fs::status(path, error);
-    if (!fs::exists(status))
-      return errno_error(error.value() != 0 ? error.value() : ENOENT, kWho, "a package or a model file", path);
-    return fs::is_directory(status) ? open_package(path) : wrap(path, which);
-  }
-
-  /// A model file becomes a draft package for ONNX Runtime, as the original of a search does.
-  Result<Side> wrap(const fs::path& path, const std::string& which) {
-    Side side{path, {}, false, {}, {}, {}};
-    SPEEDSTER_ASSIGN(const onnx_model::OnnxModel model, onnx_model::OnnxModel::read(path));
-    SPEEDSTER_ASSIGN(side.signature, model.signature());
-    const compiler::Recipe recipe = compiler::original({});
-    job::JobRequest job;
-    job.step = "compile";
-    job.kind = "compile";
-    job.inputs["model"] = path;
-    SPEEDSTER_ASSIGN(job.companions["model"], model.external_files());
-    job.fingerprint = fingerprint_;
-    job.toolchain_version = SPEEDSTER_VERSION_STRING;
-    job.limits = limits_;
-    job.limits.wall_seconds = kCompileSeconds;
-    job.options = {{"name", which},
-                   {"backend", recipe.backend},
-                   {"format", recipe.format},
-                   {"load", Json::object()},
-                   {"precision", recipe.requested_precision},
-                   {"techniques", recipe.techniques},
-                   {"threads", threads_},
-                   {"signature", to_json(side.signature)},
-                   {"needs_isa", Json::array()}};
-    for (const auto& [key, value] : recipe.options) job.options["load"][key] = value;
-    SPEEDSTER_ASSIGN(job::JobCache cache, job::JobCache::open(cache_directory() / "jobs", kCacheBytes));
-    caches_.push_back(cache);  // what was handed out stays while this lives
-    SPEEDSTER_ASSIGN(const job::JobResult result,
-                     cache.run(*supervisor_, job, deadline_.sooner(kCompileSeconds), request_.cancel));
-    if (!result.ok()) return result.error();
-    side.package = result.directory / "out" / "package";
-    side.variant = which;
-    return side;
-  }
-
-  Result<samples::SampleStore> open_samples(const Side& first, const Side& second, std::string& from) {
-    const fs::path folder = work_->path() / "store";
-    samples::SampleOptions options;
-    if (request_.samples) {
-      options = *request_.samples;
-      from = options.random ? "random samples" : options.data.string();
-    } else if (!first.samples.empty() || !second.samples.empty()) {
-      const Side& owner = first.samples.empty() ? second : first;
-      options.data = work_->path() / "samples.safetensors";
-      SPEEDSTER_TRY(unpack(owner, options.data));
-      from = "samples of " + owner.path.string();
-    } else {
-      options.random = true;
-      options.seed = request_.seed;
-      from = "random samples";
+  Result<void> make_batches() {
+    std::vector<const Contender*> contenders;
+    for (const Contender& contender : contenders_) contenders.push_back(&contender);
+    SPEEDSTER_ASSIGN(const samples::SampleStore store, setup_->open_samples(contenders, result_.samples_from));
+    const Signature& signature = contenders_[0].signature;
+    if (request_.batches.empty()) {
+      SPEEDSTER_ASSIGN(const std::optional<std::int64_t> rows, samples::rows_of(store, signature));
+      batches_.push_back({rows.value_or(1), setup_->work() / "store", std::min(store.size(), kMostBenchSamples)});
     }
-    return samples::build_store(options, first.signature, folder);
+    const std::size_t count = std::min(store.size(), kMostSweepSamples);
+    for (const std::int64_t rows : request_.batches) {
+      const std::string name = "batch" + std::to_string(rows);
+      samples::SampleOptions options;
+      options.data = setup_->work() / (name + ".safetensors");
+      SPEEDSTER_TRY(samples::write_batches(options.data, store, signature, count, rows));
+      SPEEDSTER_ASSIGN(const samples::SampleStore made,
+                       samples::build_store(options, signature, setup_->work() / name));
+      std::error_code ignored;
+      fs::remove(options.data, ignored);
+      batches_.push_back({rows, setup_->work() / name, made.size()});
+    }
+    return {};
   }
 
-  /// A package's samples in the form of ragged data: each "NAME.INDEX" is one call.
-  Result<void> unpack(const Side& owner, const fs::path& to) {
-    SPEEDSTER_ASSIGN(const package::PackagedSamples packed, package::read_samples(owner.samples, owner.signature));
-    std::vector<SafetensorsWriter::Declaration> declared;
-    std::vector<TensorView> views;
-    for (std::size_t i = 0; i < packed.samples.size(); ++i)
-      for (const auto& [name, view] : packed.samples[i].inputs) {
-        declared.push_back({name + "." + std::to_string(i), view.dtype, Shape(view.shape.begin(), view.shape.end())});
-        views.push_back(view);
+  /// A point and an entrant for each contender, batch and number of callers.
+  std::vector<measure::SweepEntrant> lay_out() {
+    std::vector<measure::SweepEntrant> entrants;
+    for (const Contender& contender : contenders_)
+      for (const Batch& batch : batches_)
+        for (const int concurrency : request_.concurrencies) {
+          SweepPoint& point = result_.points.emplace_back();
+          point.second = &contender != contenders_.data();
+          point.batch = batch.rows;
+          point.concurrency = concurrency;
+          notes_.push_back(std::make_shared<TimingNotes>());
+          ServeSpec spec = setup_->serve_spec(contender, batch.store, concurrency);
+          spec.directory /= std::to_string(entrants.size());
+          specs_.push_back(spec);
+          entrants.push_back({contender.path.string() + ", batch " + std::to_string(batch.rows) + ", callers " +
+                                  std::to_string(concurrency),
+                              load_served(setup_->timing(batch.samples), spec, notes_.back()), concurrency});
+        }
+    return entrants;
+  }
+
+  Result<void> fill_in(const measure::SweepTimes& times) {
+    const std::size_t each = times.rows.size() / contenders_.size();
+    for (std::size_t k = 0; k < times.rows.size(); ++k) {
+      const measure::SweepRow& row = times.rows[k];
+      SweepPoint& point = result_.points[k];
+      if (row.error) {
+        point.error = row.error->full_message();
+        continue;
       }
-    SPEEDSTER_ASSIGN(SafetensorsWriter writer, SafetensorsWriter::create(to, declared));
-    for (const TensorView& view : views)
-      SPEEDSTER_TRY(writer.append({static_cast<const std::byte*>(view.data), view.bytes()}));
-    return writer.finish();
+      point.seconds = row.seconds;
+      point.calls = row.calls;
+      point.peak_memory = notes_[k]->peak_memory;
+      if (!notes_[k]->call_cpu_seconds.empty()) point.call_cpu_seconds = measure::median(notes_[k]->call_cpu_seconds);
+      const double each_caller = std::max(row.seconds.value, request_.bench.interval_seconds);
+      point.rows_per_second = static_cast<double>(point.batch) * point.concurrency / each_caller;
+    }
+    for (std::size_t i = 0; i < contenders_.size(); ++i) {
+      const auto begin = times.rows.begin() + static_cast<std::ptrdiff_t>(i * each);
+      const auto ran = std::find_if(begin, begin + static_cast<std::ptrdiff_t>(each),
+                                    [](const measure::SweepRow& row) { return !row.error; });
+      if (ran == begin + static_cast<std::ptrdiff_t>(each)) {
+        Error error = *begin->error;
+        return std::move(error).wrap("[bench] expected the " + contenders_[i].which +
+                                     " to run at one point at least, got failures");
+      }
+      const auto k = static_cast<std::size_t>(ran - times.rows.begin());
+      SPEEDSTER_ASSIGN(result_.sides.emplace_back(), setup_->side(contenders_[i], specs_[k], *notes_[k]));
+    }
+    return {};
   }
 
-  ServeSpec serve_spec(const Side& side, const std::string& which) const {
-    ServeSpec spec;
-    spec.package = side.package;
-    spec.variant = side.variant;
-    spec.threads = threads_;
-    spec.contexts = request_.concurrency;
-    spec.samples = work_->path() / "store";
-    spec.directory = work_->path() / which;
-    spec.limits = limits_;
-    return spec;
-  }
-
-  /// What it was that ran is asked of a child of its own, after the timing.
-  Result<BenchSide> side(const TimingContext& context, const Side& from, const std::string& which,
-                         const TimingNotes& notes) {
-    SPEEDSTER_ASSIGN(ServedPackage child,
-                     ServedPackage::start(*supervisor_, serve_spec(from, which), {}, context.cancel));
-    SPEEDSTER_ASSIGN(Json info, child.stats({}, context.cancel));
-    BenchSide side{from.path.string(), from.is_package, std::move(info), 0, notes.peak_memory, 0};
-    if (!notes.load_seconds.empty()) side.load_seconds = measure::median(notes.load_seconds);
-    if (!notes.call_cpu_seconds.empty()) side.call_cpu_seconds = measure::median(notes.call_cpu_seconds);
-    return side;
-  }
-
-  const BenchRequest& request_;
-  Deadline deadline_;
-  std::optional<TempDir> work_;
-  std::vector<job::JobCache> caches_;
-  std::unique_ptr<job::Supervisor> supervisor_;  // after work_: children end before their folders go
-  std::string fingerprint_;
-  int threads_ = 1;
-  job::Limits limits_;
+  const SweepRequest& request_;
+  std::unique_ptr<BenchSetup> setup_;
+  std::vector<Contender> contenders_;
+  std::vector<Batch> batches_;
+  std::vector<std::shared_ptr<TimingNotes>> notes_;
+  std::vector<ServeSpec> specs_;
+  SweepResult result_;
 };
 
 }  // namespace
 
-Result<BenchResult> bench(const BenchRequest& request) { return Bench(request).run(); }
+Result<BenchResult> bench(const BenchRequest& request) {
+  SPEEDSTER_ASSIGN(const std::unique_ptr<BenchSetup> setup, BenchSetup::make(request, 2));
+  SPEEDSTER_ASSIGN(const Contender first, setup->open(request.first, "first"));
+  SPEEDSTER_ASSIGN(const Contender second, setup->open(request.second, "second"));
+  SPEEDSTER_TRY(check_same_inputs(first, second));
+  BenchResult result;
+  SPEEDSTER_ASSIGN(const samples::SampleStore store, setup->open_samples({&first, &second}, result.samples_from));
+  result.samples = std::min(store.size(), kMostBenchSamples);
+  result.threads = setup->threads();
+  result.concurrency = request.concurrency;
+
+  const TimingContext context = setup->timing(result.samples);
+  measure::Policy policy = setup->policy();
+  policy.block.concurrency = request.concurrency;
+  const fs::path folder = setup->work() / "store";
+  const ServeSpec one = setup->serve_spec(first, folder, request.concurrency);
+  const ServeSpec other = setup->serve_spec(second, folder, request.concurrency);
+  const auto first_notes = std::make_shared<TimingNotes>(), second_notes = std::make_shared<TimingNotes>();
+  SPEEDSTER_ASSIGN(result.comparison,
+                   measure::compare(load_served(context, one, first_notes), load_served(context, other, second_notes),
+                                    policy, setup->foreign(), context.deadline, request.cancel));
+  SPEEDSTER_ASSIGN(result.first, setup->side(first, one, *first_notes));
+  SPEEDSTER_ASSIGN(result.second, setup->side(second, other, *second_notes));
+  return result;
+}
+
+Result<SweepResult> sweep(const SweepRequest& request) { return Sweep(request).run(); }
 
 }  // namespace speedster::search

@@ -185,6 +185,8 @@ def commands(c: Checks) -> None:
     c.refuses(BAD_INPUT, "learner", ["nobody"], ["run", package, "--data", c.data, "--entry", "nobody"])
     for words in (["run"], ["run", package, "--data", c.data, "-o", "out.csv"], ["run", package, "--data", c.data, "--threads", "-1"],
                   ["bench", package], ["bench", package, package, "--threads", "-1"], ["bench", package, package, "--data", "random:x"],
+                  ["bench", package, "--batch", "0"], ["bench", package, "--batch", "2,2"], ["bench", package, "--concurrency", "two"],
+                  ["bench", package, package, "--html", "x.html"], ["bench", package, "--batch", "1", "--html", "nowhere/x.html"],
                   ["inspect"], ["inspect", c.model, "--report"], ["cache", "prune"], ["cache", "prune", "--all", "--max-size", "1G"],
                   ["cache", "prune", "--max-size", "much"], ["toolchain", "remove"], ["toolchain", "install"], ["completion", "fish"],
                   ["optimise"], ["optimize", "--dat"], ["doctor", "--color", "pink"], ["optimize", *c.good, "--threads", "-1"],

@@ -228,6 +228,24 @@ def bench_sides(speedster: Command) -> None:
     check("The first is faster: " in page and " fresh loads of each" in page, "the model first, and faster", page)
 
 
+def bench_sweep(speedster: Command) -> None:
+    """Batch sizes and callers of a package alone, then beside a model file; a batch that fails is a row."""
+    result = speedster.json("bench", "out.speedster", "--batch", "1,3", "--concurrency", "1,2", "--html", "sweep.html", "--time-budget", "60s")
+    points = result["points"]
+    check([(p["side"], p["batch"], p["concurrency"]) for p in points] == [("first", b, c) for b in (1, 3) for c in (1, 2)],
+          "each combination", points)
+    check(len(result["sides"]) == 1 and result["sides"][0]["learner"]["backend"] == "reference", "one side", result["sides"])
+    for point in points:
+        seconds = point["seconds"]
+        check(0 < seconds["low"] <= seconds["median"] <= seconds["high"], "an interval", point)
+        rate = point["batch"] * point["concurrency"] / seconds["median"]
+        check(abs(point["rows_per_second"] / rate - 1) < 1e-6, f"{rate} rows a second", point)
+    page = (speedster.folder / "sweep.html").read_text()
+    check("3 × 2" in page and "rows a second" in page, "the plot's labels", page[-400:])
+    table = speedster("bench", "out.speedster", "model.onnx", "--concurrency", "1,2", "--time-budget", "60s")
+    check(table.count("rows a second") == 2 and "onnxruntime" in table and "front" in table, "a table for each side", table)
+
+
 def bench_threads(speedster: Command) -> None:
     """Both sides run on the same threads, whatever a package was judged at. ONNX Runtime's, since the reference backend has one."""
     plan = {"original": {"name": "original", "backend": "onnxruntime", "options": {"precision": "fp32"}},

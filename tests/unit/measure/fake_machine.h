@@ -64,7 +64,7 @@ class FakeMachine {
     return policy;
   }
 
-  int blocks = 0, loads = 0, live = 0, most_live = 0;
+  int blocks = 0, loads = 0, live = 0, most_live = 0, most_callers = 0;
 
  private:
   void next_burst() {
@@ -98,6 +98,7 @@ class FakeRunner final : public Runner {
 
   Result<Block> block(const BlockSpec& spec) override {
     ++machine_.blocks;
+    machine_.most_callers = std::max(machine_.most_callers, spec.concurrency);
     if (model_->fails_at_block >= 0 && model_->fails_at_block-- == 0)
       return Error(ErrorKind::kCrashed, "[fake] expected an answer, got signal 11");
     const double effect = load_effect_ + machine_.normal(machine_.noise().block_sd) + machine_.drift();
