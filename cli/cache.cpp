@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/parse.h"
 #include "job/job.h"
+#include "learner/vendor_cache.h"
 #include "report/format.h"
 #include "report/text.h"
 #include "samples/store.h"
@@ -17,7 +18,7 @@ struct CacheArguments {
   bool all = false;
 };
 
-/// A folder of the cache that is no job: a store of samples, or a search's journal.
+/// A folder of the cache that is no job: a store of samples, a search's journal, or what a vendor made of a package.
 struct Folder {
   fs::path path;
   std::uint64_t bytes = 0;
@@ -51,7 +52,8 @@ std::string age(double seconds) {
 Result<ExitCode> list(Io& io) {
   SPEEDSTER_ASSIGN(const job::JobCache cache, open_cache());
   std::uint64_t total = 0;
-  Json jobs = Json::array(), rest = {{"samples", Json::array()}, {"searches", Json::array()}};
+  Json jobs = Json::array(),
+       rest = {{"samples", Json::array()}, {"searches", Json::array()}, {"vendor", Json::array()}};
   for (const job::JobCache::Entry& entry : cache.list()) {
     total += entry.bytes;
     jobs.push_back(
@@ -59,13 +61,14 @@ Result<ExitCode> list(Io& io) {
     io.say(report::pad(entry.key.substr(0, 12), 14) + report::pad(report::printable(entry.step), 20) +
            report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
   }
-  for (const char* kind : {"samples", "searches"})
+  constexpr std::pair<const char*, const char*> kKinds[] = {
+      {"samples", "samples"}, {"searches", "search"}, {"vendor", "vendor's cache"}};
+  for (const auto& [kind, name] : kKinds)
     for (const Folder& entry : folders(kind)) {
       total += entry.bytes;
       const std::string key = entry.path.filename().string();
       rest[kind].push_back({{"key", key}, {"bytes", entry.bytes}, {"age_seconds", entry.age_seconds}});
-      io.say(report::pad(report::printable(key.substr(0, 12)), 14) +
-             report::pad(kind == std::string_view("samples") ? "samples" : "search", 20) +
+      io.say(report::pad(report::printable(key.substr(0, 12)), 14) + report::pad(name, 20) +
              report::pad(report::format_bytes(entry.bytes), 12) + "used " + age(entry.age_seconds) + " ago");
     }
   const std::uint64_t copies = cache.unused_copies_bytes();
@@ -78,7 +81,8 @@ Result<ExitCode> list(Io& io) {
               {"bytes", total},
               {"jobs", jobs},
               {"samples", rest["samples"]},
-              {"searches", rest["searches"]}});
+              {"searches", rest["searches"]},
+              {"vendor", rest["vendor"]}});
   io.say((total > 0 ? report::format_bytes(total) : std::string("nothing")) + " in " + cache_directory().string());
   return kOk;
 }
@@ -95,15 +99,16 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
   SPEEDSTER_ASSIGN(job::JobCache cache, open_cache());
   // Stores of samples go first: they are made again in seconds, a compilation may take minutes. Journals are small and
   // go last: they alone know what was measured.
+  // What vendors made of packages is made again at a load.
   std::uint64_t jobs = 0, freed = 0;
   for (const job::JobCache::Entry& entry : cache.list()) jobs += entry.bytes;
-  const std::vector<Folder> stores = folders("samples"), journals = folders("searches");
+  const std::vector<Folder> stores = folders("samples"), blobs = folders("vendor"), journals = folders("searches");
   const auto bytes_of = [](const std::vector<Folder>& all) {
     std::uint64_t bytes = 0;
     for (const Folder& one : all) bytes += one.bytes;
     return bytes;
   };
-  std::uint64_t rest = bytes_of(stores) + bytes_of(journals);
+  std::uint64_t rest = bytes_of(stores) + bytes_of(blobs) + bytes_of(journals);
   const auto drop = [&](const std::vector<Folder>& all, std::uint64_t others, const auto& remove) -> Result<void> {
     for (const Folder& one : all) {
       if (!a.all && others + rest <= keep) break;
@@ -116,6 +121,8 @@ Result<ExitCode> prune(const CacheArguments& a, Io& io) {
   };
   // What a search has open stays.
   SPEEDSTER_TRY(drop(stores, jobs, samples::remove_store));
+  SPEEDSTER_TRY(
+      drop(blobs, jobs, [](const fs::path& path) -> Result<bool> { return learner::remove_vendor_cache(path); }));
   freed += cache.prune(keep > rest ? keep - rest : 0);
   const auto remove_journal = [](const fs::path& path) -> Result<bool> {
     SPEEDSTER_TRY(remove_directory(path));

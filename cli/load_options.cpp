@@ -22,6 +22,8 @@ std::shared_ptr<LoadArguments> declare_load_options(CLI::App& app) {
   in_group(app.add_option("--hide-isa", a.hide_isa, "Instruction sets to treat as missing"), "NAME,…");
   app.add_flag("--allow-code", a.allow_code, "Load payloads that are code though this machine did not make them")
       ->group(kLoadGroup);
+  app.add_flag("--no-vendor-cache", a.no_vendor_cache, "Neither use nor keep what a vendor makes of the model here")
+      ->group(kLoadGroup);
   return owned;
 }
 
@@ -35,6 +37,7 @@ Result<LoadOptions> load_options(const LoadArguments& a, Io& io) {
   options.require_variant = a.variant;
   options.manifest_sha256 = a.manifest_sha256;
   options.allow_code = a.allow_code;
+  options.vendor_cache = !a.no_vendor_cache;
   options.backend_path = a.backend_path;
   options.hide_isa = a.hide_isa;
   SPEEDSTER_ASSIGN(options.vendor_library, parse_pairs(a.vendor_library, "--vendor-library"));

@@ -12,7 +12,7 @@ struct LoadArguments {
   std::string entry = "main", variant, manifest_sha256, backend_path, hide_isa;
   std::vector<std::string> vendor_library, options;
   int threads = 0;
-  bool allow_code = false;
+  bool allow_code = false, no_vendor_cache = false;
 };
 
 std::shared_ptr<LoadArguments> declare_load_options(CLI::App& app);

@@ -11,11 +11,6 @@ using plugin::Failure;
 
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Initializers above this many bytes go to a file beside the optimized graph, which keeps it below protobuf's 2 GiB.
-constexpr const char* kExternalAbove = "1024";
-
 std::vector<std::string> write_optimized(const Runtime& runtime, const plugin::CompileRequest& request,
                                          std::uint64_t weight_bytes) {
   const Api& api = runtime.api();
@@ -24,19 +19,12 @@ std::vector<std::string> write_optimized(const Runtime& runtime, const plugin::C
   const std::string level = asked == "all" ? "extended" : asked;
   const Owned<OrtSessionOptions> session_options = new_session_options(api, level);
   OrtSessionOptions* raw = session_options.get();
-  const std::string file = (fs::path(request.directory) / "model.onnx").string();
-  api.check(api->SetOptimizedModelFilePath(raw, file.c_str()), "a place for the optimized graph");
   api.check(api->SetIntraOpNumThreads(raw, 1), "a number of threads");
-  std::vector<std::string> files = {"model.onnx"};
-  constexpr std::uint64_t kInsideLimit = std::uint64_t{1} << 30U;
-  if (weight_bytes > kInsideLimit) {
-    api.check(api->AddSessionConfigEntry(raw, "session.optimized_model_external_initializers_file_name", "weights.bin"),
-              "a file for weights");
-    api.check(api->AddSessionConfigEntry(raw, "session.optimized_model_external_initializers_min_size_in_bytes",
-                                         kExternalAbove),
-              "a bound for weights");
-    files.emplace_back("weights.bin");
-  }
+  constexpr std::uint64_t kInsideLimit = std::uint64_t{1} << 30U;  // protobuf's is 2 GiB
+  const bool apart = weight_bytes > kInsideLimit;
+  keep_optimized_graph(api, raw, request.directory, apart);
+  std::vector<std::string> files = {kOptimizedModel};
+  if (apart) files.emplace_back(kOptimizedWeights);
   new_session(runtime, request.model, raw);
   return files;
 }

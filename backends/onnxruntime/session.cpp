@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "support/text_hash.h"
+
 namespace speedster::onnxruntime {
 
 namespace {
@@ -93,6 +95,18 @@ Owned<OrtSession> new_session(const Runtime& runtime, const fs::path& model, con
   return own(session, api->ReleaseSession);
 }
 
+void keep_optimized_graph(const Api& api, OrtSessionOptions* options, const fs::path& folder, bool apart) {
+  const std::string file = (folder / kOptimizedModel).string();
+  api.check(api->SetOptimizedModelFilePath(options, file.c_str()), "a place for the optimized graph");
+  if (!apart) return;
+  api.check(
+      api->AddSessionConfigEntry(options, "session.optimized_model_external_initializers_file_name", kOptimizedWeights),
+      "a file for weights");
+  api.check(
+      api->AddSessionConfigEntry(options, "session.optimized_model_external_initializers_min_size_in_bytes", "1024"),
+      "a bound for weights");
+}
+
 Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, const plugin::OptionValues& options)
     : runtime_(std::move(runtime)),
       model_(model),
@@ -100,7 +114,7 @@ Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, 
       scratch_(options.text("scratch").empty() ? default_scratch() : options.text("scratch")),
       scan_(plugin::scan_onnx(model, kWho)) {
   if (options_.flag("inspect")) profile_ = std::make_unique<ProfileFile>(scratch_);
-  session_ = create(profile_.get());
+  session_ = create_cached(profile_.get());
   if (profile_) {
     profile_->adopt();
     profiling_ = true;
@@ -147,6 +161,37 @@ Owned<OrtSessionOptions> Session::session_options(const ProfileFile* profile) co
 
 Owned<OrtSession> Session::create(const ProfileFile* profile) const {
   return new_session(*runtime_, model_, session_options(profile).get());
+}
+
+Owned<OrtSession> Session::create_cached(const ProfileFile* profile) const {
+  const fs::path root = options_.text("cache_dir");
+  if (root.empty()) return create(profile);
+  const Api& api = this->api();
+  plugin::TextHash name;  // of all that the optimized graph depends on; the processor is the caller's affair
+  name.field(api.version()).field(options_.text("optimization")).field(options_.text("complete_quantization"));
+  const fs::path folder = root / name.hex();
+  const Owned<OrtSessionOptions> options = session_options(profile);
+  std::error_code error;
+  if (fs::exists(folder / kOptimizedModel, error)) {
+    api.check(api->SetSessionGraphOptimizationLevel(options.get(), ORT_DISABLE_ALL), "an optimization level");
+    return new_session(*runtime_, folder / kOptimizedModel, options.get());
+  }
+  fs::create_directories(root, error);
+  std::string unfinished = folder.string() + ".XXXXXX";
+  if (::mkdtemp(unfinished.data()) == nullptr)
+    throw Failure(SP_INVALID, "[onnxruntime] expected a writable folder as cache_dir, got " + root.string());
+  keep_optimized_graph(api, options.get(), unfinished, true);
+  // The library warns that such a graph is for this machine alone, which is what it is kept for.
+  api.check(api->SetSessionLogSeverityLevel(options.get(), ORT_LOGGING_LEVEL_ERROR), "a log level");
+  try {
+    Owned<OrtSession> session = new_session(*runtime_, model_, options.get());
+    fs::rename(unfinished, folder, error);
+    if (error) fs::remove_all(unfinished, error);  // another process was faster
+    return session;
+  } catch (...) {
+    fs::remove_all(unfinished, error);
+    throw;
+  }
 }
 
 Owned<OrtSession> Session::profiled_copy(const ProfileFile& file) const { return create(&file); }

@@ -75,6 +75,8 @@ class Session {
  private:
   Owned<OrtSessionOptions> session_options(const ProfileFile* profile) const;
   Owned<OrtSession> create(const ProfileFile* profile) const;
+  /// From the graph that an earlier load kept in `cache_dir`, else from the model, whose optimized graph is then kept.
+  Owned<OrtSession> create_cached(const ProfileFile* profile) const;
   plugin::TensorSpec describe_tensor(std::size_t index, bool input) const;
   void end_profile();
 
@@ -94,6 +96,11 @@ class Session {
   mutable std::mutex profile_mutex_;
   std::vector<ProfiledNode> nodes_;
 };
+
+/// Files of a graph as the vendor optimized it.
+inline constexpr const char *kOptimizedModel = "model.onnx", *kOptimizedWeights = "weights.bin";
+/// A session with these options writes them into `folder`; large weights go to the second file if `apart`.
+void keep_optimized_graph(const Api& api, OrtSessionOptions* options, const std::filesystem::path& folder, bool apart);
 
 /// Options of a session in the vendor's own words; shared with compile.
 Owned<OrtSessionOptions> new_session_options(const Api& api, const std::string& optimization);

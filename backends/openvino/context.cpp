@@ -149,7 +149,7 @@ std::shared_ptr<void> Context::give_away(std::uint32_t output) {
 
 std::string Context::profile() const {
   constexpr int kRuns = 5;
-  Context copy(session_->measured_copy());
+  Context copy(session_->measured());
   for (std::uint32_t i = 0; i < input_count(); ++i) {
     Input input = bound_input(i);
     const DLTensor tensor = {input.data,

@@ -43,8 +43,8 @@ std::vector<MeasuredNode> read_profile(const Api& api, const ov_infer_request_t*
   return nodes;
 }
 
-std::vector<MeasuredNode> measure_on_zeros(const Session& session) {
-  const std::shared_ptr<Session> measured = session.measured_copy();
+std::vector<MeasuredNode> measure_on_zeros(Session& session) {
+  const std::shared_ptr<Session> measured = session.measured();
   const sp_signature& signature = *measured->signature();
   std::vector<std::vector<plugin::Shape>> attempts;
   if (const auto last = session.last_shapes(); !last.empty()) attempts.push_back(last);

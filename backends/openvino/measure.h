@@ -16,9 +16,9 @@ struct MeasuredNode {
 
 /// Reads the profile of the last execution of a request on a measured session; executed nodes only.
 std::vector<MeasuredNode> read_profile(const Api& api, const ov_infer_request_t* request);
-/// Executes a measured copy of the model once on zeros; empty where the model accepts none of the shapes that are
+/// Executes the measured form of the model once on zeros; empty where the model accepts none of the shapes that are
 /// tried.
-std::vector<MeasuredNode> measure_on_zeros(const Session& session);
+std::vector<MeasuredNode> measure_on_zeros(Session& session);
 /// Kernels end in the type that they compute in. See PrecisionTally.
 plugin::PrecisionTally tally(const std::vector<MeasuredNode>& nodes);
 

@@ -58,6 +58,8 @@ const plugin::OptionTable& option_table() {
           {"performance", "accuracy"}},
          {"dynamic_quantization", OptionType::kBool, plugin::kLoad, "0",
           "activations of layers with compressed weights are quantized on the fly (the vendor's default)", true},
+         {"inspect", OptionType::kBool, plugin::kLoad, "0",
+          "take the time of each node in every execution, so that stats and profile need no second compilation"},
          plugin::caller_only({"cache_dir", OptionType::kString, plugin::kLoad, "",
                               "folder where the vendor keeps compiled blobs of this machine; empty: none"})});
     return specs;

@@ -8,6 +8,7 @@
 #include "openvino/ir_scan.h"
 #include "openvino/measure.h"
 #include "support/onnx_scan.h"
+#include "support/text_hash.h"
 
 namespace speedster::openvino {
 
@@ -68,16 +69,12 @@ Artifact inspect_ir(const fs::path& path) {
   return artifact;
 }
 
-/// FNV-1a over all of them. 2026.4.1 finds a blob by the model alone, whatever it was compiled with (seen: another
+/// For a folder of their own. 2026.4.1 finds a blob by the model alone, whatever it was compiled with (seen: another
 /// SNIPPETS_MODE, EXECUTION_MODE_HINT or number of threads answers from the same file).
 std::string name_of(const std::vector<Property>& properties) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const Property& property : properties)
-    for (const char c : property.key + '\0' + property.value + '\0')
-      hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  std::ostringstream text;
-  text << std::hex << hash;
-  return text.str();
+  plugin::TextHash hash;
+  for (const Property& property : properties) hash.field(property.key).field(property.value);
+  return hash.hex();
 }
 
 }  // namespace
@@ -125,7 +122,10 @@ std::set<std::string> Runtime::capabilities() const {
 
 Session::Session(std::shared_ptr<const Runtime> runtime, Artifact artifact, const plugin::OptionValues& options,
                  bool measured)
-    : runtime_(std::move(runtime)), artifact_(std::move(artifact)), options_(options), measured_(measured) {
+    : runtime_(std::move(runtime)),
+      artifact_(std::move(artifact)),
+      options_(options),
+      measured_(measured || options.flag("inspect")) {
   const Api& api = this->api();
   compiled_ = own(api.compile(runtime_->core(), artifact_.path.string(), properties()), api.ov_compiled_model_free);
   std::size_t inputs = 0;
@@ -274,11 +274,11 @@ void Session::note_shapes(std::vector<plugin::Shape> shapes) {
   last_shapes_ = std::move(shapes);
 }
 
-std::shared_ptr<Session> Session::measured_copy() const {
-  return std::make_shared<Session>(runtime_, artifact_, options_, true);
+std::shared_ptr<Session> Session::measured() {
+  return measured_ ? shared_from_this() : std::make_shared<Session>(runtime_, artifact_, options_, true);
 }
 
-std::string Session::stats() const {
+std::string Session::stats() {
   const std::lock_guard lock(stats_mutex_);
   if (!stats_.empty()) return stats_;
   plugin::PrecisionTally counts = tally(measure_on_zeros(*this));

@@ -47,11 +47,11 @@ Artifact inspect(const std::filesystem::path& path, const std::string& format = 
 /// Copies the artifact's files as model.onnx or model.xml into `directory`; the payload comes first.
 std::vector<std::string> copy_artifact(const Artifact& artifact, const std::filesystem::path& directory);
 
-class Session {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   using Port = Owned<ov_output_const_port_t>;
 
-  /// `measured`: per-node times are taken, which costs time in each execution.
+  /// `measured`: per-node times are taken, which costs time in each execution; so they are with the option `inspect`.
   Session(std::shared_ptr<const Runtime> runtime, Artifact artifact, const plugin::OptionValues& options,
           bool measured = false);
 
@@ -66,10 +66,10 @@ class Session {
   /// The input shapes that a context planned last; empty where none did.
   std::vector<plugin::Shape> last_shapes() const;
   void note_shapes(std::vector<plugin::Shape> shapes);
-  /// The same model and options with per-node times.
-  std::shared_ptr<Session> measured_copy() const;
-  /// Compiles a measured copy and executes it once (on the first call; the answer is kept).
-  std::string stats() const;
+  /// The same model and options with per-node times: this one if it takes them.
+  std::shared_ptr<Session> measured();
+  /// Executes the measured one once (on the first call; the answer is kept).
+  std::string stats();
 
  private:
   std::vector<Property> properties() const;
@@ -88,8 +88,8 @@ class Session {
   std::unique_ptr<plugin::ShapeMemory> shapes_;
   mutable std::mutex last_shapes_mutex_;
   std::vector<plugin::Shape> last_shapes_;
-  mutable std::mutex stats_mutex_;
-  mutable std::string stats_;
+  std::mutex stats_mutex_;
+  std::string stats_;
 };
 
 }  // namespace speedster::openvino

@@ -44,6 +44,7 @@ struct LoadOptions {
   std::map<std::string, std::string> vendor_library;     ///< backend -> path of the vendor's library
   std::map<std::string, std::string> options;            ///< session options that override the variant's own
   std::string hide_isa;                                  ///< instruction sets to treat as missing, ','-separated
+  bool vendor_cache = true;                              ///< keep and use what a vendor makes of the model here
   std::function<void(int level, std::string_view)> log;  ///< called from any thread; empty = silent
 };
 
@@ -104,6 +105,7 @@ class COptions {
     c_.vendor_library = text(vendor_);
     c_.options = text(options_);
     c_.hide_isa = text(from.hide_isa);
+    c_.no_vendor_cache = from.vendor_cache ? 0 : 1;
     if (from.log) {
       c_.log = [](void* user, int level, const char* message) {
         (*static_cast<const std::function<void(int, std::string_view)>*>(user))(level, message);

@@ -49,6 +49,8 @@ typedef struct {
   const char* hide_isa;       /* instruction sets to treat as missing ("avx512_vnni,avx_vnni"), for tests */
   speedster_log log;          /* NULL = silent */
   void* log_user;
+  /* 1: neither uses nor keeps what a vendor makes of the model on this machine, in the user's cache folder */
+  int32_t no_vendor_cache;
 } speedster_load_options;
 
 /// Loads the first variant of the entry whose needs this machine meets. `options` may be NULL.

@@ -128,6 +128,7 @@ class Bundler {
       SPEEDSTER_TRY(go_on(options_.cancel, kWho));
       LoadOptions load = options_.load;
       load.require_variant = variant.name;
+      load.vendor_cache = false;  // a load from it opens fewer of the vendor's files
       auto learner = Learner::load(package_, load);
       auto inputs = learner ? example_inputs(**learner) : Result<std::vector<NamedTensor>>(learner.error());
       auto ran = inputs ? run_once(*learner, *inputs) : Result<void>(inputs.error());

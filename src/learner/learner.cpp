@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "base/text.h"
+#include "learner/vendor_cache.h"
 #include "package/trust.h"
 #include "package/writer.h"
 
@@ -10,6 +12,8 @@ namespace speedster::learner {
 namespace {
 
 constexpr std::string_view kWho = "learner";
+/// Of plug-ins whose vendor keeps what it makes of a model: the folder for it.
+constexpr const char* kCacheOption = "cache_dir";
 
 Error unmet(std::string reason) { return {ErrorKind::kUnsupported, std::move(reason)}; }
 
@@ -59,6 +63,36 @@ backend::Options session_options(const backend::Plugin& plugin, const package::V
   if (backend::declares(plugin, "contexts")) session["contexts"] = std::to_string(options.contexts);
   for (const auto& [key, value] : options.options) session[key] = value;
   return session;
+}
+
+/// Digest over all that what a vendor makes of a payload depends on.
+std::string cache_key(const package::Manifest& manifest, const package::Variant& variant,
+                      const hardware::Machine& machine, const backend::OpenedVendor& vendor,
+                      const backend::Options& options) {
+  Sha256 key;
+  key.field(package::payload_digest(manifest, variant)).field(hardware::fingerprint(machine));
+  key.field(variant.backend).field(vendor.version);
+  for (const auto& [name, value] : options) key.field(name).field(value);
+  return key.hex();
+}
+
+/// Loads with what the vendor kept of an earlier load, or so that it keeps it. Nothing where that cannot be used or
+/// kept: a cache never makes a load fail.
+std::optional<backend::Model> load_cached(const backend::OpenedVendor& vendor, const fs::path& payload,
+                                          backend::Options options, const std::string& key, const Log& log,
+                                          CacheUse& use) {
+  std::optional<VendorCache> cache = VendorCache::open(key);
+  if (!cache) return std::nullopt;
+  options[kCacheOption] = cache->blobs().string();
+  auto model = vendor.instance.load(payload, options);
+  if (!model) {
+    log.info("[learner] loading without the vendor's cache: " + model.error().full_message());
+    cache->drop();
+    return std::nullopt;
+  }
+  use = cache->filled() ? CacheUse::kUsed : CacheUse::kKept;
+  cache->keep();
+  return std::move(*model);
 }
 
 }  // namespace
@@ -156,7 +190,16 @@ Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, c
                    backend::open_vendor(plugin, search, open_options, options.log, [&](std::string_view version) {
                      return package::unmet_version(variant.needs, version);
                    }));
-  SPEEDSTER_ASSIGN(loaded.model, loaded.vendor.instance.load(payload, load_options));
+  std::optional<backend::Model> cached;
+  if (options.vendor_cache && backend::declares(*plugin, kCacheOption) && !load_options.contains(kCacheOption))
+    cached = load_cached(loaded.vendor, payload, load_options,
+                         cache_key(manifest_, variant, machine_, loaded.vendor, load_options), options.log,
+                         loaded.cache_use);
+  if (cached) {
+    loaded.model = std::move(*cached);
+  } else {
+    SPEEDSTER_ASSIGN(loaded.model, loaded.vendor.instance.load(payload, load_options));
+  }
   const std::vector<std::string> entries = loaded.model.entries();
   // A payload of one function may call it what it likes.
   if (entries.size() > 1 || (!entries.empty() && entries.front() == entry_name_)) {
@@ -190,6 +233,8 @@ Result<Json> Learner::info() const {
   info["vendor_library"] = vendor.library.path.string();
   info["vendor_source"] = vendor.library.source;
   info["options"] = loaded_->options;
+  static constexpr const char* kCacheUses[] = {"none", "kept", "used"};
+  info["vendor_cache"] = kCacheUses[static_cast<int>(loaded_->cache_use)];
   const auto judged = variant().measured.find("fingerprint");
   const bool known = judged != variant().measured.end() && judged->is_string();
   info["judged_here"] = known ? Json(*judged == hardware::fingerprint(machine_)) : Json(nullptr);

@@ -17,6 +17,13 @@ struct PassedOver {
   std::string variant, reason;
 };
 
+/// What became of the vendor's cache at a load.
+enum class CacheUse {
+  kNone,  ///< not wanted, not known to the plug-in, or not possible here
+  kKept,  ///< made at this load, for the next one
+  kUsed,  ///< an earlier load left it
+};
+
 class Learner : public std::enable_shared_from_this<Learner> {
  public:
   /// Kinds: usage and not found for the options, corrupt for a package that does not match its digests, unsupported
@@ -35,6 +42,7 @@ class Learner : public std::enable_shared_from_this<Learner> {
   /// The vendor's library as it was found, and the plug-in that opened it.
   const backend::OpenedVendor& vendor() const { return loaded_->vendor; }
   const backend::Model& model() const { return loaded_->model; }
+  CacheUse cache_use() const { return loaded_->cache_use; }
   std::uint32_t model_entry() const { return loaded_->entry; }
   const backend::Options& context_options() const { return loaded_->context_options; }
   /// The backend's index of an input or output of `signature()`.
@@ -49,6 +57,7 @@ class Learner : public std::enable_shared_from_this<Learner> {
   struct Loaded {
     backend::OpenedVendor vendor;
     backend::Model model;
+    CacheUse cache_use = CacheUse::kNone;
     std::uint32_t entry = 0;
     backend::Options options, context_options;
     std::vector<std::uint32_t> input_map, output_map;

@@ -60,6 +60,7 @@ Result<LoadOptions> from_c(const speedster_load_options* from) {
   SPEEDSTER_ASSIGN(options.options, parse_pairs(text(covered(*from, &C::options)), "session options"));
   for (const std::string& name : split(text(covered(*from, &C::hide_isa)), ','))
     if (!trim(name).empty()) options.hide_isa.emplace(trim(name));
+  options.vendor_cache = covered(*from, &C::no_vendor_cache) == 0;
   if (const speedster_log log = covered(*from, &C::log); log != nullptr)
     options.log = Log([log, user = covered(*from, &C::log_user)](LogLevel level, std::string_view message) {
       log(user, static_cast<int>(level), std::string(message).c_str());

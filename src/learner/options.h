@@ -21,6 +21,7 @@ struct LoadOptions {
   std::map<std::string, std::string, std::less<>> vendor_library;  ///< backend -> path
   backend::Options options;                                        ///< override the variant's own
   hardware::IsaSet hide_isa;
+  bool vendor_cache = true;  ///< keep and use what a vendor makes of the model on this machine
   Log log;
 };
 

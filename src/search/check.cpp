@@ -222,8 +222,13 @@ Result<Json> agrees(Session& session, OriginalOutputs& original, Candidate& cand
 
 Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candidate& candidate, const CheckPart& part) {
   ServeSpec spec = session.serve_spec(candidate, part.purpose);
-  if (part.beside_jobs && !session.total.limited() && session.spinners.contains(candidate.recipe.backend))
-    spec.options["spinning"] = "0";
+  const auto tell = [&](const std::string& option, const std::string& value) {
+    const auto known = session.load_options.find(candidate.recipe.backend);
+    if (known != session.load_options.end() && known->second.contains(option)) spec.options[option] = value;
+  };
+  if (part.beside_jobs && !session.total.limited()) tell("spinning", "0");
+  // Nothing is timed here, and which precision ran is asked for at the end: without it some compile once more for that.
+  if (candidate.row.ran_precision.empty()) tell("inspect", "1");
   SPEEDSTER_ASSIGN(ServedPackage child,
                    as_vendors(ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel)));
   candidate.row.load_seconds = child.load_seconds();

@@ -175,7 +175,7 @@ class Search {
       backends_[state.name] = availability_of(state);
       session_.vendor_versions[state.name] = state.version;
       if (!state.failure.empty()) probe_failures[state.name] = state.failure;
-      if (backends_[state.name].options.contains("spinning")) session_.spinners.insert(state.name);
+      session_.load_options[state.name] = backends_[state.name].options;
     }
     compiler::Recipe original = compiler::original({});
     compiler::Recipe defaults = compiler::original_at_defaults(request.threads > 0);

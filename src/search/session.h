@@ -92,7 +92,7 @@ struct Session {
   std::vector<StageTime> stages;
   std::map<std::string, std::string> names;            ///< of candidates by their digest
   std::map<std::string, std::string> vendor_versions;  ///< of the backends that were probed, for the keys of jobs
-  std::set<std::string> spinners;                      ///< backends whose waiting threads can be told not to spin
+  std::map<std::string, std::set<std::string>> load_options;  ///< what each backend can be told at a load
   double stage_started = 0;
   /// Begins a stage: names and times it, and under a time budget ends it when `share` of the budget is used.
   void enter(const std::string& stage, double share = 1.0);

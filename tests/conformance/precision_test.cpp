@@ -45,6 +45,32 @@ TEST(Stats, BeforeAnyExecutionAreJson) {
   EXPECT_TRUE(model.stats().is_object());
 }
 
+/// Looking on from the start or afterwards: the same answer, and the same numbers.
+TEST(Stats, WithInspectOrWithout) {
+  if (!tested().has_option("inspect")) GTEST_SKIP() << "the vendor needs nothing for it";
+  const auto path = save(models::mlp(), "mlp_inspected");
+  const auto input = random_tensor({4, 16}, 1);
+  std::vector<HostTensor> outputs[2];
+  Json stats[2];
+  for (const int on : {0, 1}) {
+    Model model;
+    ASSERT_OK(tested().load(path, {{"inspect", std::to_string(on)}}, model));
+    Context context;
+    ASSERT_OK(context.open(model));
+    std::vector<HostTensor> inputs = {input};
+    for (int run = 0; run < 2; ++run) ASSERT_OK(context.run(inputs, outputs[on]));
+    stats[on] = model.stats();
+    EXPECT_EQ(model.stats(), stats[on]) << "asked twice";
+    ASSERT_OK(context.run(inputs, outputs[on])) << "and it goes on";
+  }
+  EXPECT_EQ(stats[1]["precision"], "f32") << stats[1];
+  if (stats[0]["precision"] != "unknown") {
+    EXPECT_EQ(stats[0]["nodes"], stats[1]["nodes"]);
+  }
+  ASSERT_EQ(outputs[1].size(), 1U);
+  EXPECT_TRUE(near(outputs[1][0], outputs[0][0], 1e-6, 1e-6));
+}
+
 /// What was asked for and what is said to have run agree, and so do the numbers.
 TEST(Precision, EachOneThatTheProbeNames) {
   Text text;

@@ -51,23 +51,44 @@ TEST(Shapes, BatchAndSequence) {
   run_all(save(models::attention(), "attention"), calls, 1e-5);
 }
 
-/// What the vendor keeps of one compilation does not answer for another: with the kernels of the first, 33 after 1 is
-/// wrong.
-TEST(Shapes, AKeptBlobIsNotThatOfOtherOptions) {
+/// What the vendor keeps of one compilation does not answer for another: with OpenVINO's kernels of the first, 33 after
+/// 1 is wrong.
+TEST(Shapes, WhatIsKeptIsNotThatOfOtherOptions) {
   if (!tested().has_option("cache_dir")) GTEST_SKIP() << "the vendor keeps nothing";
   const auto path = save(models::attention(), "attention_kept");
-  const Options kept = {{"cache_dir", (path.parent_path() / "blobs").string()}};
+  const auto folder = path.parent_path() / "kept";
+  const Options kept = {{"cache_dir", folder.string()}};
   Options otherwise = kept;
-  otherwise["fusion"] = "on";
+  if (tested().has_option("fusion"))
+    otherwise["fusion"] = "on";
+  else
+    otherwise["optimization"] = "basic";
   Model model;
   ASSERT_OK(tested().load(path, otherwise, model));
   for (int again = 0; again < 2; ++again)
     run_all(path, {{random_tensor({1, 1, 8}, 6)}, {random_tensor({1, 33, 8}, 7)}, {random_tensor({2, 5, 8}, 8)}}, 1e-5,
             kept);
-  std::size_t blobs = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path.parent_path() / "blobs"))
-    blobs += entry.path().extension() == ".blob" ? 1 : 0;
-  EXPECT_EQ(blobs, 2U) << "expected one for each set of options, and the second load to answer from it";
+  const auto folders = std::distance(std::filesystem::directory_iterator(folder), {});
+  EXPECT_EQ(folders, 2) << "expected one for each set of options, and the second load to answer from it";
+}
+
+/// What was cut off, by a full disk or a kill, is refused or made again; no call answers from it.
+TEST(Shapes, WhatIsKeptAndCutOffIsNotUsed) {
+  if (!tested().has_option("cache_dir")) GTEST_SKIP() << "the vendor keeps nothing";
+  const auto path = save(models::small_cnn(), "cnn_cut");
+  const auto folder = path.parent_path() / "cut";
+  const Options kept = {{"cache_dir", folder.string()}};
+  const std::vector<std::vector<HostTensor>> calls = {{random_tensor({1, 3, 8, 8}, 5)}};
+  run_all(path, calls, 1e-5, kept);
+  std::size_t cut = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file() || entry.file_size() < 2) continue;
+    std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+    ++cut;
+  }
+  EXPECT_GT(cut, 0U) << "expected a vendor that keeps something";
+  Model model;
+  if (tested().load(path, kept, model).ok()) run_all(path, calls, 1e-5, kept);
 }
 
 /// A vendor's fast path must not swallow what the slow one tells.

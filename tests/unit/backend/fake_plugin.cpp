@@ -5,6 +5,7 @@
 #include <speedster/backend.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 
 struct sp_instance {
@@ -38,7 +39,8 @@ sp_error* say(const sp_sink* sink, const std::string& text) {
 sp_error* describe(const sp_sink* sink) {
   return say(sink, "{\"name\":\"" FAKE_NAME
                    "\",\"options\":{\"library\":{\"scope\":\"open\"},\"trace\":{\"scope\":\"open,load\"},"
-                   "\"threads\":{\"scope\":\"load\"},\"folder\":{\"scope\":\"load\",\"caller_only\":true},\"seed\":{"
+                   "\"threads\":{\"scope\":\"load\"},\"folder\":{\"scope\":\"load\",\"caller_only\":true},\"cache_"
+                   "dir\":{\"scope\":\"load\",\"caller_only\":true},\"seed\":{"
                    "\"scope\":\"context\"}}" FAKE_VENDOR "}");
 }
 
@@ -65,7 +67,22 @@ sp_error* probe(sp_instance* instance, const sp_sink* sink) {
                        ",\"reason\":\"too old to live\",\"version\":\"" + instance->version + "\"}");
 }
 
-sp_error* load(sp_instance*, const char* artifact, const sp_options*, const sp_token*, sp_model** out) {
+/// Leaves a file in `cache_dir`; one that is there must be as it was left.
+sp_error* use_cache(const std::string& folder) {
+  const std::string path = folder + "/kept";
+  if (std::ifstream kept(path); kept) {
+    std::string content;
+    std::getline(kept, content);
+    return content == "good" ? nullptr : fail(SP_VENDOR, "expected what was kept, got something else");
+  }
+  std::ofstream(path) << "good";
+  return nullptr;
+}
+
+sp_error* load(sp_instance*, const char* artifact, const sp_options* options, const sp_token*, sp_model** out) {
+  for (std::size_t i = 0; i < options->count; ++i)
+    if (std::string(options->items[i].key) == "cache_dir")
+      if (sp_error* error = use_cache(options->items[i].value); error != nullptr) return error;
   if (std::string(artifact).ends_with("memory")) return fail(SP_MEMORY, "[vendor] no memory");
   if (std::string(artifact).ends_with("bare")) return fail(SP_VENDOR, "expected a model, got a bare one");
   *out = new sp_model;

@@ -98,7 +98,7 @@ TEST(OptionsOfScope, SplitsAndListsTheKnown) {
   const auto unknown = options_of_scope(*plugin, {{"treads", "2"}}, "load");
   EXPECT_EQ(unknown.error().kind(), ErrorKind::kUsage);
   EXPECT_THAT(unknown.error().message(),
-              AllOf(HasSubstr("\"treads\""), HasSubstr("library, trace, threads, folder, seed")));
+              AllOf(HasSubstr("\"treads\""), HasSubstr("library, trace, threads, folder, cache_dir, seed")));
 }
 
 TEST(Options, WhatIsDeclaredAndForWhom) {

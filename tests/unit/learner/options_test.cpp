@@ -47,6 +47,7 @@ TEST(FromC, EveryField) {
   c.vendor_library = "onnxruntime=/a/b.so,openvino=/c.so";
   c.options = "spinning=0";
   c.hide_isa = "avx512_vnni, avx_vnni";
+  c.no_vendor_cache = 1;
   std::vector<std::string> lines;
   c.log = [](void* user, int level, const char* text) {
     static_cast<std::vector<std::string>*>(user)->push_back(std::to_string(level) + text);
@@ -61,6 +62,7 @@ TEST(FromC, EveryField) {
   EXPECT_EQ(options.vendor_library.at("openvino"), "/c.so");
   EXPECT_EQ(options.options.at("spinning"), "0");
   EXPECT_EQ(options.hide_isa, (hardware::IsaSet{"avx512_vnni", "avx_vnni"}));
+  EXPECT_FALSE(options.vendor_cache);
   options.log.warning("careful");
   EXPECT_EQ(lines, std::vector<std::string>{"2careful"});
 }
