@@ -5,7 +5,6 @@ The same threads, precision and input; the package is raced against itself in 6 
 ratio is the median over the alternations: where a machine changes between two speeds, some pairs have one side in each.
 """
 
-import json
 import math
 import os
 import pathlib
@@ -16,8 +15,8 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from figures.demo_model import DEMO, SHAPES, fresh, require  # noqa: E402
-from harness.command import WORK, processor, save, speedster  # noqa: E402
+from figures.demo_model import DEMO, SHAPES, require  # noqa: E402
+from harness.command import WORK, package_of, processor, save, speedster  # noqa: E402
 from harness.interleave import median_interval  # noqa: E402
 
 
@@ -43,12 +42,9 @@ def ours(package: pathlib.Path) -> float:
 
 def main() -> None:
     require()
-    package = fresh(WORK / "openvino-fp32.speedster")
-    # As the original of a search without candidates it is packaged whatever is faster.
-    chain = {"name": "original", "backend": "openvino", "options": {"precision": "fp32"}, "steps": [], "precision": "fp32"}
-    (WORK / "openvino-fp32.json").write_text(json.dumps({"original": chain, "candidates": []}))
-    speedster("optimize", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--candidates", WORK / "openvino-fp32.json",
-              "--threads", 1, "-o", package, ok=(3,), cache=WORK / "cache/benchmark-app")
+    package = package_of({"backend": "openvino", "options": {"precision": "fp32"}, "steps": [], "precision": "fp32"},
+                         WORK / "openvino-fp32.speedster", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--threads", 1,
+                         cache=WORK / "cache/benchmark-app")
     with np.load(DEMO / "words.npz") as words:
         np.savez(WORK / "word.npz", x=words["x"][:1])
         np.save(WORK / "word.npy", words["x"][:1])

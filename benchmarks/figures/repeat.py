@@ -9,20 +9,14 @@ equivalent or not separated. After each pair the winner is exported and timed ag
 
 import argparse
 import pathlib
-import shutil
 import sys
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.demo_model import DEMO, SHAPES, fresh, require  # noqa: E402
-from harness.command import WORK, processor, save, speedster, winner  # noqa: E402
+from harness.command import WORK, Searches, processor, save, speedster, winner  # noqa: E402
 from harness.interleave import interleave  # noqa: E402
-
-
-def search(cache: pathlib.Path, package: pathlib.Path) -> dict:
-    return speedster("optimize", DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--metric-drop", 0.001, "-o", package,
-                     ok=(0, 3), cache=cache)
 
 
 def fate_of(report: dict, name: str) -> str:
@@ -61,17 +55,10 @@ def main() -> None:
     with np.load(DEMO / "words.npz") as words:
         one = WORK / "word.npz"
         np.savez(one, x=words["x"][:1])
-    jobs = fresh(WORK / "cache/repeat/jobs")
-    results = []
+    searches, results = Searches(WORK / "cache/repeat"), []
     for i in range(pairs):
-        reports = []
-        for j in range(2):
-            cache = fresh(WORK / f"cache/repeat/{i}-{j}")
-            if jobs.exists():
-                shutil.copytree(jobs, cache / "jobs", copy_function=shutil.copy2)
-            reports.append(search(cache, WORK / f"repeat-{j}.speedster"))
-            if not jobs.exists():
-                shutil.copytree(cache / "jobs", jobs, copy_function=shutil.copy2)
+        reports = [searches.run(DEMO / "rec.onnx", "--data", DEMO / "words.npz", *SHAPES, "--metric-drop", 0.001,
+                                "-o", WORK / f"repeat-{j}.speedster") for j in range(2)]
         result = {"winners": [winner(r) for r in reports], "agree": agree(*reports), "holds": None}
         if reports[1]["winner"] is not None:
             row = reports[1]["candidates"][reports[1]["winner"]]

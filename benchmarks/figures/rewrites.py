@@ -19,77 +19,13 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from figures.demo_model import DEMO, require  # noqa: E402
-from figures.models import materials  # noqa: E402
+from figures.cases import case  # noqa: E402
 from harness.command import BUILD, WORK, has_vnni, processor, save, speedster  # noqa: E402
 from harness.interleave import interleave  # noqa: E402
 
 FOLDER = WORK / "rewrites"
 BACKENDS = ("onnxruntime", "openvino")
 CALIBRATION = 16
-
-
-def words() -> np.ndarray:
-    require()
-    with np.load(DEMO / "words.npz") as file:
-        return file[file.files[0]].reshape(-1, 3, 48, 320)
-
-
-def pages() -> np.ndarray:
-    """Five words below each other on a white page, prepared as the detector wants them."""
-    mean, deviation = (np.array(v, np.float32)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    sheets = np.ones((24, 3, 320, 320), np.float32)
-    for i, word in enumerate(words()[: 24 * 5]):
-        top = 8 + i % 5 * 62
-        sheets[i // 5, :, top:top + 48] = word * 0.5 + 0.5
-    return (sheets - mean) / deviation
-
-
-def turned() -> np.ndarray:
-    """The beginnings of words, every other one upside down."""
-    crops = np.ascontiguousarray(words()[:64, :, :, :192])
-    crops[1::2] = crops[1::2, :, ::-1, ::-1]
-    return crops
-
-
-def contents() -> np.ndarray:
-    """The first and last 1024 bytes of files of this benchmark and of Python."""
-    files = sorted(pathlib.Path(json.__file__).parent.rglob("*.py")) + sorted(pathlib.Path(__file__).parents[1].rglob("*.*"))
-    rows = []
-    for file in [f for f in files if f.is_file() and f.stat().st_size > 2048][:48]:
-        data = file.read_bytes()
-        rows.append(np.frombuffer(data[:1024] + data[-1024:], np.uint8))
-    return np.stack(rows).astype(np.int32)
-
-
-def from_package(package: str, name: str) -> pathlib.Path:
-    """A model that a package of an environment carries: the demo's, or the benchmark's own."""
-    for root in (DEMO / "venv", WORK / "venv"):
-        for found in root.glob(f"lib/python3*/site-packages/{package}/{name}"):
-            return found
-    raise SystemExit(f"expected {package}/{name}; try make demo")
-
-
-def case(name: str) -> tuple[pathlib.Path, pathlib.Path, str, dict[str, np.ndarray]]:
-    """The model, its samples, the size of a call, and one call to time with."""
-    if name in ("resnet50", "bert-base"):
-        paths = materials("resnet50-b1" if name == "resnet50" else "bert-b1")
-        with np.load(paths["one"]) as file:
-            one = dict(file)
-        shapes = ",".join(f"{key}=" + "x".join(map(str, array.shape)) for key, array in one.items())
-        return paths["model"], paths["data"], shapes, one
-    model, samples, key = {
-        "rec": (lambda: DEMO / "rec.onnx", words, "x"),
-        "det": (lambda: from_package("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx"), pages, "x"),
-        "cls": (lambda: from_package("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx"), turned, "x"),
-        "magika": (lambda: from_package("magika", "models/standard_v3_3/model.onnx"), contents, "bytes"),
-    }[name]
-    data = FOLDER / name / "samples.npz"
-    data.parent.mkdir(parents=True, exist_ok=True)
-    array = samples()
-    if not data.exists():
-        np.savez(data, **{key: array[:64]})
-    return model(), data, f"{key}=1x" + "x".join(map(str, array.shape[1:])), {key: array[-1:]}
 
 
 class Jobs:

@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.demo_model import fresh  # noqa: E402
-from harness.command import ROOT, WORK, processor, save, speedster, winner  # noqa: E402
+from harness.command import ROOT, WORK, package_of, processor, save, speedster, winner  # noqa: E402
 
 SAMPLES = 48
 BUDGET = 0.002
@@ -32,21 +32,21 @@ def inputs(name: str, random: np.random.Generator) -> dict[str, np.ndarray]:
     return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
 
 
-def package_of(chain: dict, model: pathlib.Path, data: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    """The chain as a package, whatever it loses: as the original of a search without candidates."""
-    target.with_suffix(".json").write_text(json.dumps({"original": {**chain, "name": "original"}, "candidates": []}))
-    speedster("optimize", model, "--data", data, "--candidates", target.with_suffix(".json"), "--threads", 1, "-o", fresh(target), ok=(0, 3))
-    return target
-
-
-def one(name: str, seed: int) -> dict:
+def spoiled(name: str, seed: int) -> tuple[pathlib.Path, pathlib.Path]:
+    """The model and its samples."""
     folder = WORK / "spoiled" / str(seed)
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, str(ROOT / "benchmarks/models/spoiled.py"), name, "-o", str(folder), "--seed", str(seed)], check=True,
                    stdout=subprocess.DEVNULL)
-    planted = json.loads((folder / f"{name}.json").read_text())
     model, data = folder / f"{name}.onnx", folder / f"{name}.npz"
     np.savez(data, **inputs(name, np.random.default_rng(seed)))
+    return model, data
+
+
+def one(name: str, seed: int) -> dict:
+    model, data = spoiled(name, seed)
+    folder = model.parent
+    planted = json.loads((folder / f"{name}.json").read_text())
     report = speedster("optimize", model, "--data", data, "--metric", "cosine", "--metric-drop", BUDGET, "--precisions", "fp32,static-int8",
                        "--threads", 1, "-o", fresh(folder / f"{name}.speedster"), cache=fresh(WORK / "cache/spoiled"), ok=(0, 3))
     maps = [found for found in report["precision_maps"] if found["candidate"]]
@@ -62,8 +62,8 @@ def one(name: str, seed: int) -> dict:
     whole = json.loads(json.dumps(chain))
     for step in whole["steps"]:
         step["options"].pop("exclude_nodes", None)
-    mixed = package_of(chain, model, data, folder / f"{name}-mixed.speedster")
-    int8 = package_of(whole, model, data, folder / f"{name}-int8.speedster")
+    mixed = package_of(chain, folder / f"{name}-mixed.speedster", model, "--data", data, "--threads", 1)
+    int8 = package_of(whole, folder / f"{name}-int8.speedster", model, "--data", data, "--threads", 1)
     row["int8_over_mixed"] = speedster("bench", mixed, int8, "--data", data, "--threads", 1)["speedup"]
     return row
 

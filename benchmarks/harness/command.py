@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -36,6 +37,36 @@ def speedster(*arguments: object, ok: tuple[int, ...] = (0,), cache: pathlib.Pat
     if done.returncode not in ok:
         raise RuntimeError(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr[-3000:]}")
     return json.loads(done.stdout) if json_output else {}
+
+
+def package_of(chain: dict, target: pathlib.Path, model: pathlib.Path, *more: object, cache: pathlib.Path | None = None) -> pathlib.Path:
+    """The chain as a package, whatever it loses: as the original of a search without candidates. `more` are options."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    plan = target.with_suffix(".json")
+    plan.write_text(json.dumps({"original": {**chain, "name": "original"}, "candidates": []}))
+    speedster("optimize", model, "--candidates", plan, *more, "-o", target, ok=(3,), cache=cache)
+    return target
+
+
+class Searches:
+    """Searches with a cache each. The first makes what is compiled and quantized for all, so that what differs is the measuring."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder, self.count = folder, 0
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def run(self, model: pathlib.Path, *options: object) -> dict:
+        """`options` include -o."""
+        jobs, cache = self.folder / "jobs", self.folder / str(self.count)
+        self.count += 1
+        if jobs.exists():
+            shutil.copytree(jobs, cache / "jobs", copy_function=shutil.copy2)
+        report = speedster("optimize", model, *options, ok=(0, 3), cache=cache)
+        if not jobs.exists():
+            shutil.copytree(cache / "jobs", jobs, copy_function=shutil.copy2)
+        shutil.rmtree(cache)
+        return report
 
 
 def save(name: str, result: dict) -> None:

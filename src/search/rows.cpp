@@ -117,6 +117,9 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
   for (const toolchain::Row& row : toolchain::list())
     if (row.installed) json["toolchains"][row.name] = row.environment.lock_digest;
   json["original_chain"] = compiler::to_json(original.recipe);
+  json["chains"] = Json::object();
+  for (const Candidate& candidate : candidates)
+    json["chains"][candidate.recipe.name] = compiler::to_json(candidate.recipe);
   if (!ranked.empty()) json["winning_chain"] = compiler::to_json(candidates[ranked.front()].recipe);
   return json;
 }
