@@ -83,13 +83,14 @@ class Mixer {
     return look(session_, {session_.serve_spec(candidate, "mix")}).front();
   }
 
-  /// What the base is measured against: the two that hold and seemed fastest, and what was mixed before.
+  /// What the base is measured against: of those that hold the one that was expected to be fastest, which the plan has
+  /// first, and the two that seemed fastest, which jobs beside them may have disturbed; and what was mixed before.
   std::vector<const Candidate*> holders() const {
     std::vector<const Candidate*> those;
     for (const Candidate& candidate : candidates_)
       if (holds(candidate) && candidate.rough_seconds > 0) those.push_back(&candidate);
-    std::ranges::stable_sort(those, {}, &Candidate::rough_seconds);
-    if (those.size() > 2) those.resize(2);
+    if (!those.empty()) std::ranges::stable_sort(those.begin() + 1, those.end(), {}, &Candidate::rough_seconds);
+    if (those.size() > 3) those.resize(3);
     for (const Candidate& candidate : mixes_.candidates) those.push_back(&candidate);
     return those;
   }

@@ -1,15 +1,28 @@
 #include "search/workshop.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
 
 namespace speedster::search {
+namespace {
+
+bool only_compiles(const Candidate& candidate) {
+  return std::ranges::all_of(candidate.recipe.steps,
+                             [](const compiler::StepSpec& step) { return step.step == "rewrite"; });
+}
+
+}  // namespace
 
 Workshop::Workshop(Session& session, std::vector<Candidate>& candidates, int workers)
     : session_(session), candidates_(candidates) {
   for (std::size_t i = 0; i < candidates.size(); ++i)
     if (!candidates[i].out) waiting_.push_back(i);
+  // What only has to be compiled comes first, so that checking has something to do while the others take their time.
+  // Where the time is bounded the plan's order stands: what is promising is to be checked, and nothing else.
+  if (!session.total.limited())
+    std::ranges::stable_partition(waiting_, [&](std::size_t i) { return only_compiles(candidates[i]); });
   unfinished_ = waiting_.size();  // before any thread counts it down
   for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -30,9 +43,7 @@ std::optional<std::size_t> Workshop::next(bool& waiting) {
     waiting = ready_.empty() && unfinished_ > 0;
   }
   if (ready_.empty()) return std::nullopt;
-  const std::size_t index = ready_.front();
-  ready_.pop_front();
-  return index;
+  return ready_.extract(ready_.begin()).value();
 }
 
 int Workshop::running() const {
@@ -79,7 +90,7 @@ void Workshop::work() {
       unfinished_ -= waiting_.size();
       waiting_.clear();
     }
-    ready_.push_back(index);
+    ready_.insert(index);
     changed_.notify_all();
   }
 }

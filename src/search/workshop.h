@@ -4,6 +4,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -18,8 +19,8 @@ class Workshop {
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
-  /// The next candidate that is made (or failed to be), or nothing when all are done. Waits at most 100 ms at a time so
-  /// that the caller can report progress; `waiting` is true when it came back for that.
+  /// The first in the plan's order that is made (or failed to be), or nothing when all are done. Waits at most 100 ms
+  /// at a time so that the caller can report progress; `waiting` is true when it came back for that.
   std::optional<std::size_t> next(bool& waiting);
   int running() const;
   /// What ends the search: no space, a cancelled job.
@@ -33,7 +34,8 @@ class Workshop {
   std::vector<Candidate>& candidates_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::size_t> waiting_, ready_;
+  std::deque<std::size_t> waiting_;
+  std::set<std::size_t> ready_;
   std::size_t unfinished_ = 0;
   int running_ = 0;
   std::optional<Error> error_;
