@@ -162,7 +162,9 @@ report::SweepView view(const search::SweepResult& result) {
 }
 
 Json point_json(const search::SweepPoint& point) {
-  Json json = {{"side", point.second ? "second" : "first"}, {"batch", point.batch}, {"concurrency", point.concurrency}};
+  Json json = {{"side", point.second ? "second" : "first"},
+               {"batch", point.batch > 0 ? Json(point.batch) : Json(nullptr)},
+               {"concurrency", point.concurrency}};
   if (!point.error.empty()) {
     json["error"] = point.error;
     return json;
@@ -177,15 +179,12 @@ Json point_json(const search::SweepPoint& point) {
   return json;
 }
 
-Result<ExitCode> sweep(const search::SweepRequest& request, const std::string& html, Io& io) {
-  SPEEDSTER_TRY(check_writable(html, "--html", "bench"));
-  SPEEDSTER_ASSIGN(const search::SweepResult result, search::sweep(request));
-  const report::SweepView shown = view(result);
-  if (!html.empty()) SPEEDSTER_TRY(write_file(html, report::sweep_html(shown)));
+void print(const search::SweepRequest& request, const search::SweepResult& result, const report::SweepView& shown,
+           Io& io) {
   if (!io.json) {
     const std::string table = report::sweep_table(shown);
     io.say(std::string_view(table).substr(0, table.size() - 1));
-    return kOk;
+    return;
   }
   Json sides = Json::array(), points = Json::array();
   for (const search::BenchSide& side : result.sides) sides.push_back(identity_json(side));
@@ -200,6 +199,19 @@ Result<ExitCode> sweep(const search::SweepRequest& request, const std::string& h
             {"threads", result.threads},
             {"interval_seconds", request.bench.interval_seconds},
             {"samples_from", result.samples_from}});
+}
+
+Result<ExitCode> sweep(const search::SweepRequest& request, const std::string& html, Io& io) {
+  SPEEDSTER_TRY(check_writable(html, "--html", "bench"));
+  const std::string data = request.bench.samples ? request.bench.samples->data.string() : "";
+  SPEEDSTER_TRY(check_distinct(
+      {{"--html", html}},
+      {{"FIRST", request.bench.first.string()}, {"SECOND", request.bench.second.string()}, {"--data", data}}));
+  SPEEDSTER_ASSIGN(const search::SweepResult result, search::sweep(request));
+  const report::SweepView shown = view(result);
+  print(request, result, shown, io);  // first: a full disk must not lose the result
+  io.out.flush();
+  if (!html.empty()) SPEEDSTER_TRY(write_file(html, report::sweep_html(shown)));
   return kOk;
 }
 
@@ -241,7 +253,7 @@ Command bench_command() {
         app.add_option("first", a->first, "A package or an ONNX file")->type_name("FIRST");
         app.add_option("second", a->second, "Another; the result is its time over that of FIRST")->type_name("SECOND");
         a->samples = declare_sample_options(app, "Inputs; without it those of the first package");
-        app.add_option("--threads", a->threads, "Threads of one call, the same for both")
+        app.add_option("--threads", a->threads, "Threads of the model, which its callers share; the same for both")
             ->group(kSessionGroup)
             ->type_name("N");
         app.add_option("--concurrency", a->concurrency, "N callers at once: compares throughput; several: 1,2,4")

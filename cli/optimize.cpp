@@ -24,32 +24,16 @@ std::vector<std::string> pieces(const std::vector<std::string>& lists) {
   return all;
 }
 
-/// A report must not be written over what the search reads, nor over the other report.
-Result<void> check_distinct(const OptimizeArguments& a) {
-  const std::pair<const char*, const std::string*> files[] = {{"--report", &a.report}, {"--html", &a.html},
-                                                              {"the model", &a.model}, {"--data", &a.data},
-                                                              {"--labels", &a.labels}, {"--candidates", &a.candidates},
-                                                              {"--recipe", &a.recipe}};
-  constexpr std::size_t kWritten = 2;
-  for (std::size_t i = 0; i < kWritten; ++i)
-    for (std::size_t j = i + 1; j < std::size(files); ++j) {
-      if (files[i].second->empty() || files[j].second->empty()) continue;
-      const fs::path one = *files[i].second, other = *files[j].second;
-      std::error_code error;
-      if (fs::equivalent(one, other, error) ||
-          fs::absolute(one).lexically_normal() == fs::absolute(other).lexically_normal())
-        return Error(ErrorKind::kUsage, std::string("[usage] expected ") + files[i].first +
-                                            " to be a file of its own, got that of " + files[j].first + ", " +
-                                            one.string() + "; try another name");
-    }
-  return {};
-}
-
 Result<ExitCode> run_optimize(const OptimizeArguments& arguments, const Optimizer& optimizer, Io& io) {
   SPEEDSTER_ASSIGN(OptimizeRequest request, optimize_request(arguments, io.arguments));
   SPEEDSTER_TRY(check_writable(arguments.report, "--report", "optimize"));
   SPEEDSTER_TRY(check_writable(arguments.html, "--html", "optimize"));
-  SPEEDSTER_TRY(check_distinct(arguments));
+  SPEEDSTER_TRY(check_distinct({{"--report", arguments.report}, {"--html", arguments.html}},
+                               {{"the model", arguments.model},
+                                {"--data", arguments.data},
+                                {"--labels", arguments.labels},
+                                {"--candidates", arguments.candidates},
+                                {"--recipe", arguments.recipe}}));
   if (io.cancel != nullptr) request.cancel = [flag = io.cancel] { return flag->load(); };
   const AwaitsInterrupt awaits;
   ProgressDisplay display(io.err, io.err_terminal);

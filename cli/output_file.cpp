@@ -30,4 +30,21 @@ Result<void> check_writable(const std::string& file, const char* option, std::st
   return {};
 }
 
+Result<void> check_distinct(const std::vector<NamedFile>& written, const std::vector<NamedFile>& read) {
+  std::vector<NamedFile> files = written;
+  files.insert(files.end(), read.begin(), read.end());
+  for (std::size_t i = 0; i < written.size(); ++i)
+    for (std::size_t j = i + 1; j < files.size(); ++j) {
+      if (files[i].second.empty() || files[j].second.empty()) continue;
+      const fs::path one = files[i].second, other = files[j].second;
+      std::error_code error;
+      if (fs::equivalent(one, other, error) ||
+          fs::absolute(one).lexically_normal() == fs::absolute(other).lexically_normal())
+        return Error(ErrorKind::kUsage, std::string("[usage] expected ") + files[i].first +
+                                            " to be a file of its own, got that of " + files[j].first + ", " +
+                                            one.string() + "; try another name");
+    }
+  return {};
+}
+
 }  // namespace speedster::cli

@@ -151,6 +151,7 @@ Result<std::vector<int>> parse_counts(std::string_view text, std::string_view op
       return wrong(option, "different numbers from 1 to " + std::to_string(most), text, std::string(option) + " 1,2,4");
     counts.push_back(*count);
   }
+  std::ranges::sort(counts);
   return counts;
 }
 

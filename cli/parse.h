@@ -25,7 +25,7 @@ Result<std::map<std::string, std::string>> parse_pairs(const std::vector<std::st
 Result<double> parse_duration(std::string_view text, std::string_view option);
 /// Of --interval, in seconds: above 0, 10 at most.
 Result<double> parse_interval(std::string_view text);
-/// "1,2,8": numbers from 1 to `most`, each once, in the order given.
+/// "1,2,8": numbers from 1 to `most`, each once; ascending comes back.
 Result<std::vector<int>> parse_counts(std::string_view text, std::string_view option, int most);
 /// Bytes of "500M", "1.5GB" (powers of 1000) or "2GiB" (powers of 1024).
 Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view option);

@@ -33,8 +33,9 @@ const plugin::OptionTable& option_table() {
           "profile the first execution, so that stats can say which precision ran"},
          plugin::caller_only(
              {"scratch", OptionType::kString, plugin::kLoad, "", "folder for temporary files; default TMPDIR or /tmp"}),
-         plugin::caller_only({"cache_dir", OptionType::kString, plugin::kLoad, "",
-                              "folder where the graph is kept as optimized on this machine; empty: none"}),
+         plugin::caller_only(
+             {"cache_dir", OptionType::kString, plugin::kLoad, "",
+              "folder, of this model alone, where the graph is kept as optimized on this machine; empty: none"}),
          {"optimized", OptionType::kBool, plugin::kCompile, "0",
           "write the graph as optimized at level 'optimization' (extended at most: 'all' is one machine's)"}});
     return specs;

@@ -167,7 +167,7 @@ Owned<OrtSession> Session::create_cached(const ProfileFile* profile) const {
   const fs::path root = options_.text("cache_dir");
   if (root.empty()) return create(profile);
   const Api& api = this->api();
-  plugin::TextHash name;  // of all that the optimized graph depends on; the processor is the caller's affair
+  plugin::TextHash name;  // of the options; the folder is that of this model, and of this processor
   name.field(api.version()).field(options_.text("optimization")).field(options_.text("complete_quantization"));
   const fs::path folder = root / name.hex();
   const Owned<OrtSessionOptions> options = session_options(profile);

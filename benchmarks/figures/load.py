@@ -8,6 +8,7 @@ candidates: one variant, the same threads and precision. What is timed includes 
 """
 
 import math
+import os
 import pathlib
 import random
 import statistics
@@ -55,12 +56,13 @@ def optimized_graphs(name: str, model: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def timed(words: list[str]) -> float:
-    done = subprocess.run([str(BUILD / "benchmarks/speedster-load"), *words], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "SPEEDSTER_CACHE_DIR": str(WORK / "cache/load")}
+    done = subprocess.run([str(BUILD / "benchmarks/speedster-load"), *words], capture_output=True, text=True, check=True, env=environment)
     return float(done.stdout.split()[-1])
 
 
 def compare(parties: dict[str, list[str]]) -> dict[str, list[float]]:
-    """Seconds of LOADS fresh loads of each, in random order; the first of each, which fills caches, does not count."""
+    """Seconds of LOADS fresh loads of each, in random order; the first two of each, which fill caches, do not count."""
     order, names = random.Random(0), list(parties)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(LOADS + 2):

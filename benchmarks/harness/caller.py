@@ -78,7 +78,7 @@ class LoadOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_uint32), ("entry", ctypes.c_char_p), ("threads", ctypes.c_int32), ("contexts", ctypes.c_int32),
                 ("require_variant", ctypes.c_char_p), ("manifest_sha256", ctypes.c_char_p), ("allow_code", ctypes.c_int32),
                 ("backend_path", ctypes.c_char_p), ("vendor_library", ctypes.c_char_p), ("options", ctypes.c_char_p),
-                ("hide_isa", ctypes.c_char_p), ("log", ctypes.c_void_p), ("log_user", ctypes.c_void_p)]
+                ("hide_isa", ctypes.c_char_p), ("log", ctypes.c_void_p), ("log_user", ctypes.c_void_p), ("no_vendor_cache", ctypes.c_int32)]
 
 
 class TensorSpec(ctypes.Structure):
@@ -109,7 +109,7 @@ def package_call(spec: dict, feeds: dict[str, np.ndarray]):
         if error:
             raise RuntimeError(library.speedster_error_message(error).decode())
 
-    options = LoadOptions(size=ctypes.sizeof(LoadOptions), threads=spec["threads"])
+    options = LoadOptions(size=ctypes.sizeof(LoadOptions), threads=spec["threads"], no_vendor_cache=1)  # the others compile, too
     learner, context = ctypes.c_void_p(), ctypes.c_void_p()
     check(library.speedster_learner_load(spec["path"].encode(), ctypes.byref(options), ctypes.byref(learner)))
     check(library.speedster_context_create(learner, ctypes.byref(context)))

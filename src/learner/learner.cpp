@@ -87,11 +87,13 @@ std::optional<backend::Model> load_cached(const backend::OpenedVendor& vendor, c
   auto model = vendor.instance.load(payload, options);
   if (!model) {
     log.info("[learner] loading without the vendor's cache: " + model.error().full_message());
-    cache->drop();
+    if (model.error().kind() != ErrorKind::kOutOfMemory) cache->drop();
     return std::nullopt;
   }
-  use = cache->filled() ? CacheUse::kUsed : CacheUse::kKept;
-  cache->keep();
+  if (cache->filled())
+    use = CacheUse::kUsed;
+  else if (cache->keep())
+    use = CacheUse::kKept;
   return std::move(*model);
 }
 
@@ -178,7 +180,7 @@ Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, c
   Loaded loaded;
   loaded.options = session_options(*plugin, variant, options, machine_.usable_cores);
   SPEEDSTER_ASSIGN(const backend::Options open_options, backend::options_of_scope(*plugin, loaded.options, "open"));
-  SPEEDSTER_ASSIGN(const backend::Options load_options, backend::options_of_scope(*plugin, loaded.options, "load"));
+  SPEEDSTER_ASSIGN(backend::Options load_options, backend::options_of_scope(*plugin, loaded.options, "load"));
   SPEEDSTER_ASSIGN(loaded.context_options, backend::options_of_scope(*plugin, loaded.options, "context"));
   SPEEDSTER_TRY(package::check_payload(package_, manifest_, variant));
   SPEEDSTER_ASSIGN(const fs::path payload, inside(package_, variant.payload, kWho));
@@ -191,10 +193,14 @@ Result<Learner::Loaded> Learner::load_variant(const package::Variant& variant, c
                      return package::unmet_version(variant.needs, version);
                    }));
   std::optional<backend::Model> cached;
-  if (options.vendor_cache && backend::declares(*plugin, kCacheOption) && !load_options.contains(kCacheOption))
-    cached = load_cached(loaded.vendor, payload, load_options,
-                         cache_key(manifest_, variant, machine_, loaded.vendor, load_options), options.log,
-                         loaded.cache_use);
+  if (backend::declares(*plugin, kCacheOption)) {
+    const std::string key = cache_key(manifest_, variant, machine_, loaded.vendor, load_options);
+    const auto given = load_options.find(kCacheOption);
+    if (given != load_options.end() && !given->second.empty())
+      given->second = (fs::path(given->second) / key).string();  // a plug-in's folder is that of one model
+    else if (given == load_options.end() && options.vendor_cache)
+      cached = load_cached(loaded.vendor, payload, load_options, key, options.log, loaded.cache_use);
+  }
   if (cached) {
     loaded.model = std::move(*cached);
   } else {

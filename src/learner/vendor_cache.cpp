@@ -1,5 +1,8 @@
 #include "learner/vendor_cache.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -35,7 +38,16 @@ std::optional<std::string> listing(const fs::path& blobs) {
 
 bool complete(const fs::path& folder) {
   const auto said = read_file(folder / kComplete);
-  return said.ok() && listing(folder / "blobs") == *said;
+  return said.ok() && !said->empty() && listing(folder / "blobs") == *said;
+}
+
+/// The vendor trusts what it finds there, as we trust our own library.
+bool ours_alone(const fs::path& folder) {
+  std::error_code ignored;
+  fs::permissions(folder, fs::perms::owner_all, ignored);
+  struct stat status{};
+  return ::lstat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
+         (status.st_mode & 0077U) == 0;
 }
 
 std::optional<FileLock> take(const fs::path& folder) {
@@ -54,9 +66,8 @@ void bound(std::uint64_t most_bytes, const fs::path& spared) {
   std::uint64_t total = 0;
   std::error_code error;
   for (fs::directory_iterator it(root(), error), end; !error && it != end; it.increment(error)) {
-    std::error_code none;
-    Entry entry{it->path(), directory_size(it->path()), fs::last_write_time(it->path() / kComplete, none)};
-    if (none) entry.used = fs::last_write_time(it->path(), none);  // interrupted
+    std::error_code ignored;
+    Entry entry{it->path(), directory_size(it->path()), fs::last_write_time(it->path(), ignored)};
     total += entry.bytes;
     entries.push_back(std::move(entry));
   }
@@ -82,13 +93,12 @@ bool remove_vendor_cache(const fs::path& folder) {
 std::optional<VendorCache> VendorCache::open(const std::string& key) {
   const fs::path folder = root() / key;
   std::error_code ignored;
+  if (!make_directories(root()) || !ours_alone(root())) return std::nullopt;
   if (complete(folder)) {
-    fs::last_write_time(folder / kComplete, fs::file_time_type::clock::now(), ignored);
+    fs::last_write_time(folder, fs::file_time_type::clock::now(), ignored);  // when it was used
     return VendorCache(folder, true, std::nullopt);
   }
   if (!make_directories(folder)) return std::nullopt;
-  // The vendor trusts what it finds there, as we trust our own library.
-  fs::permissions(root(), fs::perms::owner_all, ignored);
   std::optional<FileLock> lock = take(folder);
   if (!lock) return std::nullopt;
   if (complete(folder)) return VendorCache(folder, true, std::nullopt);  // another process was faster
@@ -97,11 +107,14 @@ std::optional<VendorCache> VendorCache::open(const std::string& key) {
   return VendorCache(folder, false, std::move(lock));
 }
 
-void VendorCache::keep() {
-  if (filled_) return;
-  if (const auto list = listing(blobs())) filled_ = write_file(folder_ / kComplete, *list).ok();
+bool VendorCache::keep() {
+  const auto list = listing(blobs());
+  filled_ =
+      list && !list->empty() && directory_size(folder_) <= kMostBytes && write_file(folder_ / kComplete, *list).ok();
   lock_.reset();
+  if (!filled_) drop();
   bound(kMostBytes, folder_);
+  return filled_;
 }
 
 void VendorCache::drop() {

@@ -15,16 +15,16 @@ namespace speedster::learner {
 
 class VendorCache {
  public:
-  /// `key` is a digest over all that the blobs depend on. Nothing where no folder can be made, or where another process
-  /// fills it just now.
+  /// `key` is a digest over all that the blobs depend on. Nothing where no folder can be made, where it is not ours
+  /// alone to write, or where another process fills it just now.
   static std::optional<VendorCache> open(const std::string& key);
   /// For the plug-in: where blobs are or are to be.
   std::filesystem::path blobs() const { return folder_ / "blobs"; }
   /// Whether an earlier load left them.
   bool filled() const { return filled_; }
-  /// After a load that succeeded: what is there is complete from now on. Of the others those that were not used for
-  /// longest go where all of them exceed 8 GiB.
-  void keep();
+  /// After a load that succeeded: what is there is complete from now on. False where there is nothing, or too much. Of
+  /// the others those that were not used for longest go where all of them exceed 8 GiB.
+  bool keep();
   /// After a load that failed: what is there is not used again.
   void drop();
 

@@ -21,8 +21,10 @@ namespace {
 constexpr std::array<const char*, 9> kHeadings = {"batch",    "callers",     "latency",       "p90", "p99",
                                                   "CPU time", "peak memory", "rows a second", ""};
 
+std::string batch_of(const SweepRow& row) { return row.batch > 0 ? std::to_string(row.batch) : "mixed"; }
+
 std::array<std::string, 9> cells(const SweepRow& row, bool front) {
-  std::array<std::string, 9> cells = {std::to_string(row.batch), std::to_string(row.concurrency)};
+  std::array<std::string, 9> cells = {batch_of(row), std::to_string(row.concurrency)};
   if (!row.error.empty()) {
     cells[2] = "failed";
     return cells;
@@ -40,9 +42,7 @@ std::array<std::string, 9> cells(const SweepRow& row, bool front) {
 
 const char* series_class(std::size_t side) { return side == 0 ? "qualified" : "excluded"; }
 
-std::string point_label(const SweepRow& row) {
-  return std::to_string(row.batch) + " × " + std::to_string(row.concurrency);
-}
+std::string point_label(const SweepRow& row) { return batch_of(row) + " × " + std::to_string(row.concurrency); }
 
 }  // namespace
 
@@ -146,7 +146,7 @@ std::string sweep_plot(const SweepView& view, const PlotSize& size) {
     svg +=
         draw_marker(row->side == 0 ? Marker::kQualified : Marker::kExcluded, x.at(row->latency.value),
                     y.at(row->rows_per_second), false,
-                    fmt::format("{}\nbatch {}, {} callers\n{}, {} rows a second", view.sides[row->side], row->batch,
+                    fmt::format("{}\nbatch {}, {} callers\n{}, {} rows a second", view.sides[row->side], batch_of(*row),
                                 row->concurrency, format_seconds(row->latency), format_number(row->rows_per_second)));
   for (const SweepRow* row : rows)
     svg += labels.place(x.at(row->latency.value), y.at(row->rows_per_second), point_label(*row), "");

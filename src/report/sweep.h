@@ -12,7 +12,7 @@ namespace speedster::report {
 /// One combination of batch size and callers of one side.
 struct SweepRow {
   std::size_t side = 0;
-  std::int64_t batch = 1;
+  std::int64_t batch = 1;  ///< 0: it differs from call to call
   int concurrency = 1;
   Figure latency;  ///< seconds a call
   std::optional<double> p90, p99;

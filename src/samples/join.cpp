@@ -1,6 +1,7 @@
 #include "samples/join.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -14,14 +15,30 @@ namespace {
 /// For each input the axis along which rows are joined.
 using Axes = std::vector<std::optional<std::size_t>>;
 
-Result<Axes> axes_to_join(const Signature& signature, std::int64_t rows) {
+/// Where an input's batch axis is dynamic, another one's fixed first axis is none: anchors, a scale.
+Result<Axes> row_axes(const Signature& signature) {
   SPEEDSTER_ASSIGN(const std::vector<BatchAxis> batches, batch_axes(signature, {}));
-  Axes axes;
-  for (std::size_t i = 0; i < signature.inputs.size(); ++i) {
+  const auto fixed = [&](std::size_t i) {
     const TensorSpec& input = signature.inputs[i];
+    return batches[i].axis && !input.unknown_rank && !input.axes[*batches[i].axis].dynamic();
+  };
+  Axes axes;
+  bool dynamic = false;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
     axes.push_back(batches[i].axis);
-    if (!batches[i].axis || input.unknown_rank) continue;
-    const Axis& axis = input.axes[*batches[i].axis];
+    dynamic = dynamic || (batches[i].axis && !fixed(i));
+  }
+  for (std::size_t i = 0; dynamic && i < axes.size(); ++i)
+    if (fixed(i)) axes[i].reset();
+  return axes;
+}
+
+Result<Axes> axes_to_join(const Signature& signature, std::int64_t rows) {
+  SPEEDSTER_ASSIGN(Axes axes, row_axes(signature));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const TensorSpec& input = signature.inputs[i];
+    if (!axes[i] || input.unknown_rank) continue;
+    const Axis& axis = input.axes[*axes[i]];
     if (!axis.dynamic() && axis.value != rows)
       return Error(ErrorKind::kUsage, "[samples] expected a batch axis that is not fixed for batches of " +
                                           std::to_string(rows) + ", got " + describe(input) + "; try batches of " +
@@ -76,44 +93,50 @@ Result<std::vector<Sample>> neighbours(const SampleStore& store, std::size_t fir
   SPEEDSTER_ASSIGN(std::int64_t have, count_rows(samples[0], axes, signature));
   for (std::size_t step = 1; step < store.size() && have < rows; ++step) {
     SPEEDSTER_ASSIGN(Sample next, store.sample((first + step) % store.size()));
-    if (!joinable(samples[0], next, axes)) continue;
-    SPEEDSTER_ASSIGN(const std::int64_t more, count_rows(next, axes, signature));
-    have += more;
+    const auto more = count_rows(next, axes, signature);
+    if (!more || !joinable(samples[0], next, axes)) continue;
+    have += *more;
     samples.push_back(std::move(next));
   }
   return samples;
 }
 
-/// Appends `rows` rows of input `i`, cycling over the samples, which differ along `axis` alone.
-Result<void> append_rows(SafetensorsWriter& writer, const std::vector<Sample>& samples, std::size_t i, std::size_t axis,
-                         std::int64_t rows) {
+/// `rows` rows of input `i`, cycling over the samples, which differ along `axis` alone.
+std::vector<std::byte> join_rows(const std::vector<Sample>& samples, std::size_t i, std::size_t axis,
+                                 std::int64_t rows) {
   const std::span<const std::int64_t> shape = samples[0][i].shape;
   const std::size_t outer = product(shape.first(axis));
   const std::size_t row_bytes = product(shape.subspan(axis + 1)) * byte_size(samples[0][i].dtype);
+  std::vector<std::byte> joined(outer * static_cast<std::size_t>(rows) * row_bytes);
+  std::byte* to = joined.data();
   for (std::size_t block = 0; block < outer; ++block) {
     std::size_t sample = 0, row = 0;
-    for (std::int64_t done = 0; done < rows; ++done) {
+    for (std::int64_t done = 0; done < rows && row_bytes > 0; ++done, to += row_bytes) {
       const TensorView& from = samples[sample][i];
       const auto here = static_cast<std::size_t>(from.shape[axis]);
-      SPEEDSTER_TRY(
-          writer.append({static_cast<const std::byte*>(from.data) + (block * here + row) * row_bytes, row_bytes}));
+      std::memcpy(to, static_cast<const std::byte*>(from.data) + (block * here + row) * row_bytes, row_bytes);
       if (++row < here) continue;
       row = 0;
       sample = sample + 1 == samples.size() ? 0 : sample + 1;
     }
   }
-  return {};
+  return joined;
 }
 
 }  // namespace
 
-Result<std::optional<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature) {
-  SPEEDSTER_ASSIGN(const std::vector<BatchAxis> batches, batch_axes(signature, {}));
-  SPEEDSTER_ASSIGN(const std::vector<TensorView> views, store.sample(0));
-  for (std::size_t i = 0; i < batches.size(); ++i)
-    if (batches[i].axis && *batches[i].axis < views[i].shape.size())
-      return std::optional<std::int64_t>(views[i].shape[*batches[i].axis]);
-  return std::optional<std::int64_t>();
+Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature) {
+  SPEEDSTER_ASSIGN(const Axes axes, row_axes(signature));
+  std::vector<std::int64_t> rows(store.size(), 1);
+  for (std::size_t k = 0; k < store.size(); ++k) {
+    SPEEDSTER_ASSIGN(const Sample sample, store.sample(k));
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      if (axes[i] && *axes[i] < sample[i].shape.size()) {
+        rows[k] = sample[i].shape[*axes[i]];
+        break;
+      }
+  }
+  return rows;
 }
 
 Result<void> write_batches(const std::filesystem::path& file, const SampleStore& store, const Signature& signature,
@@ -135,7 +158,7 @@ Result<void> write_batches(const std::filesystem::path& file, const SampleStore&
     for (std::size_t i = 0; i < axes.size(); ++i) {
       const TensorView& first = samples[0][i];
       if (axes[i])
-        SPEEDSTER_TRY(append_rows(writer, samples, i, *axes[i], rows));
+        SPEEDSTER_TRY(writer.append(join_rows(samples, i, *axes[i], rows)));
       else
         SPEEDSTER_TRY(writer.append({static_cast<const std::byte*>(first.data), first.bytes()}));
     }

@@ -2,16 +2,17 @@
 #pragma once
 #include <speedster/error.h>
 
+#include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <vector>
 
 #include "model/signature.h"
 #include "samples/store.h"
 
 namespace speedster::samples {
 
-/// The rows of one call, by the batch axes of the inputs; nothing for a model without one.
-Result<std::optional<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature);
+/// The rows of each sample by the inputs' batch axes; 1 where there is none.
+Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature);
 
 /// Writes `count` samples of `rows` rows each as data for build_store(): sample i begins with the rows of the store's
 /// i-th and goes on with those of the next ones, from the first again after the last. A neighbour of another shape is

@@ -1,6 +1,7 @@
 #include "search/bench.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "measure/statistics.h"
 #include "measure/sweep.h"
@@ -13,12 +14,14 @@ namespace {
 /// Alive at once in a sweep: neighbours in time to compare with, and memory for each.
 constexpr int kSweepLive = 4;
 constexpr int kSweepLoads = 5;
-/// Of one batch size. Larger batches hold more of the samples each.
+/// Of one batch size: larger batches hold more of the samples each, and need not fill the disk.
 constexpr std::size_t kMostSweepSamples = 16;
+constexpr double kMostSweepBytes = 1e9;
 
 /// Samples of one batch size.
 struct Batch {
-  std::int64_t rows = 1;
+  std::int64_t rows = 1;  ///< of each; 0 where they differ
+  double mean_rows = 1;
   fs::path store;
   std::size_t samples = 0;
 };
@@ -28,7 +31,10 @@ class Sweep {
   explicit Sweep(const SweepRequest& request) : request_(request) {}
 
   Result<SweepResult> run() {
-    SPEEDSTER_ASSIGN(setup_, BenchSetup::make(request_.bench, kSweepLive));
+    const std::size_t points = std::max<std::size_t>(request_.batches.size(), 1) * request_.concurrencies.size() *
+                               (request_.bench.second.empty() ? 1 : 2);
+    const int live = static_cast<int>(std::min<std::size_t>(points, kSweepLive));
+    SPEEDSTER_ASSIGN(setup_, BenchSetup::make(request_.bench, live));
     SPEEDSTER_ASSIGN(contenders_.emplace_back(), setup_->open(request_.bench.first, "first"));
     if (!request_.bench.second.empty()) {
       SPEEDSTER_ASSIGN(contenders_.emplace_back(), setup_->open(request_.bench.second, "second"));
@@ -37,7 +43,7 @@ class Sweep {
     SPEEDSTER_TRY(make_batches());
     std::vector<measure::SweepEntrant> entrants = lay_out();
     measure::Policy policy = setup_->policy();
-    policy.max_live = kSweepLive;
+    policy.max_live = live;
     SPEEDSTER_ASSIGN(const measure::SweepTimes times,
                      measure::sweep(entrants, kSweepLoads, policy, setup_->foreign(), setup_->timing(0).deadline,
                                     request_.bench.cancel));
@@ -56,21 +62,29 @@ class Sweep {
     for (const Contender& contender : contenders_) contenders.push_back(&contender);
     SPEEDSTER_ASSIGN(const samples::SampleStore store, setup_->open_samples(contenders, result_.samples_from));
     const Signature& signature = contenders_[0].signature;
+    SPEEDSTER_ASSIGN(std::vector<std::int64_t> rows, samples::rows_of(store, signature));
     if (request_.batches.empty()) {
-      SPEEDSTER_ASSIGN(const std::optional<std::int64_t> rows, samples::rows_of(store, signature));
-      batches_.push_back({rows.value_or(1), setup_->work() / "store", std::min(store.size(), kMostBenchSamples)});
+      rows.resize(std::min(rows.size(), kMostBenchSamples));
+      const auto [fewest, most] = std::ranges::minmax(rows);
+      const double mean = std::accumulate(rows.begin(), rows.end(), 0.0) / static_cast<double>(rows.size());
+      batches_.push_back({fewest == most ? fewest : 0, mean, setup_->work() / "store", rows.size()});
     }
-    const std::size_t count = std::min(store.size(), kMostSweepSamples);
-    for (const std::int64_t rows : request_.batches) {
-      const std::string name = "batch" + std::to_string(rows);
+    const double row_bytes =
+        static_cast<double>(store.bytes(0)) / static_cast<double>(std::max<std::int64_t>(rows[0], 1));
+    for (const std::int64_t size : request_.batches) {
+      const auto fit = static_cast<std::size_t>(kMostSweepBytes / std::max(row_bytes * static_cast<double>(size), 1.0));
+      const std::size_t count = std::clamp<std::size_t>(std::min(store.size(), fit), 1, kMostSweepSamples);
+      const std::string name = "batch" + std::to_string(size);
       samples::SampleOptions options;
       options.data = setup_->work() / (name + ".safetensors");
-      SPEEDSTER_TRY(samples::write_batches(options.data, store, signature, count, rows));
+      options.cancel = request_.bench.cancel;
+      options.deadline = setup_->timing(0).deadline;
+      SPEEDSTER_TRY(samples::write_batches(options.data, store, signature, count, size));
       SPEEDSTER_ASSIGN(const samples::SampleStore made,
                        samples::build_store(options, signature, setup_->work() / name));
       std::error_code ignored;
       fs::remove(options.data, ignored);
-      batches_.push_back({rows, setup_->work() / name, made.size()});
+      batches_.push_back({size, static_cast<double>(size), setup_->work() / name, made.size()});
     }
     return {};
   }
@@ -84,6 +98,7 @@ class Sweep {
           SweepPoint& point = result_.points.emplace_back();
           point.second = &contender != contenders_.data();
           point.batch = batch.rows;
+          mean_rows_.push_back(batch.mean_rows);
           point.concurrency = concurrency;
           notes_.push_back(std::make_shared<TimingNotes>());
           ServeSpec spec = setup_->serve_spec(contender, batch.store, concurrency);
@@ -110,7 +125,7 @@ class Sweep {
       point.peak_memory = notes_[k]->peak_memory;
       if (!notes_[k]->call_cpu_seconds.empty()) point.call_cpu_seconds = measure::median(notes_[k]->call_cpu_seconds);
       const double each_caller = std::max(row.seconds.value, request_.bench.interval_seconds);
-      point.rows_per_second = static_cast<double>(point.batch) * point.concurrency / each_caller;
+      point.rows_per_second = mean_rows_[k] * point.concurrency / each_caller;
     }
     for (std::size_t i = 0; i < contenders_.size(); ++i) {
       const auto begin = times.rows.begin() + static_cast<std::ptrdiff_t>(i * each);
@@ -133,6 +148,7 @@ class Sweep {
   std::vector<Batch> batches_;
   std::vector<std::shared_ptr<TimingNotes>> notes_;
   std::vector<ServeSpec> specs_;
+  std::vector<double> mean_rows_;  ///< of a call of each point
   SweepResult result_;
 };
 

@@ -56,7 +56,7 @@ struct SweepRequest {
 /// One combination of one of the two.
 struct SweepPoint {
   bool second = false;
-  std::int64_t batch = 1;
+  std::int64_t batch = 1;  ///< rows of a call; 0 where they differ from sample to sample
   int concurrency = 1;
   measure::Interval seconds;  ///< a call: the median of one caller, callers / throughput of several
   std::vector<double> calls;

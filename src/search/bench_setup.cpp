@@ -90,6 +90,7 @@ Result<Contender> BenchSetup::wrap(const fs::path& path, const std::string& whic
   job.fingerprint = fingerprint_;
   job.toolchain_version = SPEEDSTER_VERSION_STRING;
   job.limits = limits_;
+  job.limits.memory_bytes = hardware::available_memory() / kMemoryParts * kMemoryForChildren;  // nothing runs beside it
   job.limits.wall_seconds = kCompileSeconds;
   job.options = {{"name", which},
                  {"backend", recipe.backend},

@@ -228,7 +228,7 @@ Result<accuracy::Drop> check(Session& session, OriginalOutputs& original, Candid
   };
   if (part.beside_jobs && !session.total.limited()) tell("spinning", "0");
   // Nothing is timed here, and which precision ran is asked for at the end: without it some compile once more for that.
-  if (candidate.row.ran_precision.empty()) tell("inspect", "1");
+  if (candidate.row.ran_precision.empty() && !candidate.recipe.options.contains("inspect")) tell("inspect", "1");
   SPEEDSTER_ASSIGN(ServedPackage child,
                    as_vendors(ServedPackage::start(*session.supervisor, spec, session.deadline, session.cancel)));
   candidate.row.load_seconds = child.load_seconds();

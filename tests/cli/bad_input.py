@@ -187,6 +187,7 @@ def commands(c: Checks) -> None:
                   ["bench", package], ["bench", package, package, "--threads", "-1"], ["bench", package, package, "--data", "random:x"],
                   ["bench", package, "--batch", "0"], ["bench", package, "--batch", "2,2"], ["bench", package, "--concurrency", "two"],
                   ["bench", package, package, "--html", "x.html"], ["bench", package, "--batch", "1", "--html", "nowhere/x.html"],
+                  ["bench", c.model, "--batch", "1,2", "--html", c.model], ["bench", package, "--batch", "2", "--data", c.data, "--html", c.data],
                   ["inspect"], ["inspect", c.model, "--report"], ["cache", "prune"], ["cache", "prune", "--all", "--max-size", "1G"],
                   ["cache", "prune", "--max-size", "much"], ["toolchain", "remove"], ["toolchain", "install"], ["completion", "fish"],
                   ["optimise"], ["optimize", "--dat"], ["doctor", "--color", "pink"], ["optimize", *c.good, "--threads", "-1"],

@@ -5,6 +5,7 @@
 #include <speedster/backend.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -69,6 +70,7 @@ sp_error* probe(sp_instance* instance, const sp_sink* sink) {
 
 /// Leaves a file in `cache_dir`; one that is there must be as it was left.
 sp_error* use_cache(const std::string& folder) {
+  std::filesystem::create_directories(folder);
   const std::string path = folder + "/kept";
   if (std::ifstream kept(path); kept) {
     std::string content;

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
 
 #include "base/files.h"
 #include "learner/learner.h"
@@ -24,7 +27,7 @@ class VendorCacheTest : public LearnerTest {
     auto cache = VendorCache::open(key);
     EXPECT_TRUE(cache && !cache->filled());
     leave(*cache, content);
-    cache->keep();
+    EXPECT_TRUE(cache->keep());
     return cache->blobs().parent_path();
   }
 
@@ -75,7 +78,7 @@ TEST_F(VendorCacheTest, AnInterruptedOrChangedOneIsMadeAgain) {
   EXPECT_FALSE(cache->filled());
   EXPECT_TRUE(fs::is_empty(cache->blobs()));
   leave(*cache);
-  cache->keep();
+  EXPECT_TRUE(cache->keep());
   fs::resize_file(cache->blobs() / "one" / "a.blob", 2);  // a full disk, say
   EXPECT_FALSE(VendorCache::open("key")->filled());
 }
@@ -85,7 +88,7 @@ TEST_F(VendorCacheTest, OneProcessFillsItAndOthersDoWithout) {
   ASSERT_TRUE(first);
   EXPECT_FALSE(VendorCache::open("key"));
   leave(*first);
-  first->keep();
+  EXPECT_TRUE(first->keep());
   EXPECT_TRUE(VendorCache::open("key")->filled());
 }
 
@@ -107,6 +110,32 @@ TEST_F(VendorCacheTest, RemovedWholeUnlessAProcessFillsIt) {
   EXPECT_TRUE(fs::exists(filling->blobs()));
 }
 
+TEST_F(VendorCacheTest, NothingKeptIsSaid) {
+  auto cache = VendorCache::open("key");
+  ASSERT_TRUE(cache);
+  EXPECT_FALSE(cache->keep());
+  EXPECT_FALSE(VendorCache::open("key")->filled());
+}
+
+TEST_F(VendorCacheTest, SomebodyElsesFolderIsNotTrusted) {
+  const fs::path folder = filled("key");
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(vendor().c_str(), 12345, 12345), 0);
+    EXPECT_FALSE(VendorCache::open("key"));
+  }
+  fs::remove_all(vendor());
+  fs::create_directories(root() / "elsewhere");
+  fs::create_directory_symlink(root() / "elsewhere", vendor());
+  EXPECT_FALSE(VendorCache::open("key"));
+}
+
+TEST_F(VendorCacheTest, UseIsRemembered) {
+  const fs::path folder = filled("key");
+  fs::last_write_time(folder, fs::file_time_type::clock::now() - std::chrono::hours(1000));
+  EXPECT_TRUE(VendorCache::open("key")->filled());
+  EXPECT_GT(fs::last_write_time(folder), fs::file_time_type::clock::now() - std::chrono::hours(1));
+}
+
 TEST_F(VendorCacheTest, NoFolderNoCache) {
   ::setenv("SPEEDSTER_CACHE_DIR", "/dev/null/nowhere", 1);
   EXPECT_FALSE(VendorCache::open("key"));
@@ -123,7 +152,9 @@ TEST_F(VendorCacheTest, ALoadKeepsAndTheNextUses) {
   own.options = {{"cache_dir", (root() / "mine").string()}};
   fs::create_directories(root() / "mine");
   EXPECT_EQ(use(package, own), CacheUse::kNone) << "the caller's own folder is the caller's affair";
-  EXPECT_TRUE(fs::exists(root() / "mine" / "kept"));
+  std::size_t kept = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root() / "mine")) kept += entry.path().filename() == "kept";
+  EXPECT_EQ(kept, 1U) << "below it, in a folder of this model";
   LoadOptions other = options();
   other.threads = 2;
   EXPECT_EQ(use(package, other), CacheUse::kKept) << "other options, other blobs";

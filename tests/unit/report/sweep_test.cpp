@@ -61,6 +61,13 @@ TEST(Sweep, ThePageIsWellFormedAndHarmless) {
   EXPECT_EQ(report_test::count(html, "class=\"series "), 6U) << "two of the first and one of the second, twice drawn";
 }
 
+TEST(Sweep, CallsOfDifferentSizesAreMixed) {
+  SweepView view = example();
+  view.rows = {row(0, 2, 0.005, 200)};
+  EXPECT_THAT(sweep_table(view), HasSubstr("mixed"));
+  EXPECT_THAT(sweep_plot(view, kWidePlot), HasSubstr("mixed × 2"));
+}
+
 TEST(Sweep, NoPlotWhereNothingRan) {
   SweepView view = example();
   view.rows.erase(view.rows.begin(), view.rows.end() - 1);

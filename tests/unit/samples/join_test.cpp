@@ -36,15 +36,30 @@ const Signature kPair{
     {}};
 
 TEST_F(JoinTest, RowsOfConsecutiveSamplesAlongEachInputsBatchAxis) {
-  save(named(NamedTensor{"a.0", floats({1, 2})}, NamedTensor{"a.1", floats({1, 2})}, NamedTensor{"a.2", floats({1, 2})},
-             NamedTensor{"t.0", floats({2, 1})}, NamedTensor{"t.1", floats({2, 1})}, NamedTensor{"t.2", floats({2, 1})},
-             NamedTensor{"scale.0", floats({})}, NamedTensor{"scale.1", floats({})},
-             NamedTensor{"scale.2", floats({})}));
-  const SampleStore store = joined(kPair, 3, 2);
+  const auto ones = [](Shape shape, float value) {
+    Tensor tensor(DType::kFloat32, std::move(shape));
+    std::ranges::fill(tensor.as<float>(), value);
+    return tensor;
+  };
+  std::vector<NamedTensor> tensors;
+  for (int i = 0; i < 3; ++i) {
+    const float value = static_cast<float>(i + 1);
+    const std::string end = "." + std::to_string(i);
+    tensors.push_back({"a" + end, ones({1, 2}, value)});
+    tensors.push_back({"t" + end, ones({2, 1}, value)});
+    tensors.push_back({"scale" + end, ones({}, value)});
+    tensors.push_back({"anchors" + end, ones({5}, value)});
+  }
+  save(tensors);
+  Signature signature = kPair;
+  signature.inputs.push_back(spec("anchors", DType::kFloat32, {fixed(5)}));
+  const SampleStore store = joined(signature, 3, 2);
   ASSERT_EQ(store.size(), 3U);
-  EXPECT_THAT(values(store, 0, 0), ElementsAre(0, 1, 0, 1));
-  EXPECT_THAT(values(store, 0, 1), ElementsAre(0, 0, 1, 1)) << "the batch is the last axis: columns side by side";
-  EXPECT_THAT(values(store, 0, 2), ElementsAre(0)) << "no batch axis: as it is";
+  EXPECT_THAT(values(store, 0, 0), ElementsAre(1, 1, 2, 2));
+  EXPECT_THAT(values(store, 0, 1), ElementsAre(1, 2, 1, 2)) << "the batch is the last axis: columns side by side";
+  EXPECT_THAT(values(store, 2, 0), ElementsAre(3, 3, 1, 1)) << "from the first again";
+  EXPECT_THAT(values(store, 1, 2), ElementsAre(2)) << "no batch axis: as it is";
+  EXPECT_THAT(values(store, 1, 3), ElementsAre(2, 2, 2, 2, 2)) << "a fixed first axis beside a dynamic batch is none";
   EXPECT_EQ(shape_of((*store.sample(0))[1]), (Shape{2, 2}));
 }
 
@@ -71,10 +86,10 @@ TEST_F(JoinTest, SmallerBatchesCrop) {
 }
 
 TEST_F(JoinTest, RowsOfACall) {
-  save(named(NamedTensor{"x.0", floats({4, 1})}));
+  save(named(NamedTensor{"x.0", floats({4, 1})}, NamedTensor{"x.1", floats({1, 2})}));
   const auto store = build(kRagged);
   ASSERT_TRUE(store.ok());
-  EXPECT_EQ(*rows_of(*store, kRagged), 4);
+  EXPECT_THAT(*rows_of(*store, kRagged), ElementsAre(4, 1));
 }
 
 TEST_F(JoinTest, FixedOrMissingBatchAxesAreRefused) {
