@@ -154,30 +154,33 @@ void OriginalOutputs::keep(std::size_t sample, const Outputs& outputs) {
 }
 
 Result<std::vector<Outputs>> OriginalOutputs::read(std::span<const std::size_t> samples) {
-  current_.clear();
-  std::vector<Outputs> views;
+  constexpr std::uint64_t kAlign = 64;
+  const auto place_of = [](std::uint64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; };
+  std::vector<const std::vector<Place>*> found;
   std::uint64_t bytes = 0;
   for (const std::size_t sample : samples) {
     const auto kept = kept_.find(sample);
-    if (kept == kept_.end() || (!views.empty() && bytes > kReadBytes)) break;
-    std::vector<Tensor> tensors;
-    for (const Place& place : kept->second) {
-      Tensor tensor(place.dtype, place.shape);
+    if (kept == kept_.end() || (!found.empty() && bytes > kReadBytes)) break;
+    for (const Place& place : kept->second) bytes += place_of(place.bytes);
+    found.push_back(&kept->second);
+  }
+  if (bytes > current_.size()) current_.resize(bytes);
+  std::vector<Outputs> views;
+  std::byte* to = current_.data();
+  for (const std::vector<Place>* places : found) {
+    Outputs& outputs = views.emplace_back();
+    for (const Place& place : *places) {
       std::uint64_t done = 0;
       while (done < place.bytes) {
-        const ssize_t got = ::pread(file_.get(), static_cast<std::byte*>(tensor.data()) + done, place.bytes - done,
-                                    static_cast<off_t>(place.offset + done));
+        const ssize_t got =
+            ::pread(file_.get(), to + done, place.bytes - done, static_cast<off_t>(place.offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return errno_error(got < 0 ? errno : EIO, "check", "the original's outputs", "original-outputs");
         done += static_cast<std::uint64_t>(got);
       }
-      bytes += place.bytes;
-      tensors.push_back(std::move(tensor));
+      outputs.push_back({place.dtype, place.shape, to});
+      to += place_of(place.bytes);
     }
-    current_.push_back(std::move(tensors));
-    Outputs outputs;
-    for (const Tensor& tensor : current_.back()) outputs.push_back(tensor.view());
-    views.push_back(std::move(outputs));
   }
   return views;
 }

@@ -158,7 +158,7 @@ class OriginalOutputs {
   std::map<std::size_t, std::vector<Place>> kept_;
   UniqueFd file_;  ///< without a name, so that nothing is left of it
   std::uint64_t file_bytes_ = 0, file_limit_ = 0;
-  std::vector<std::vector<Tensor>> current_;  ///< what was read last
+  std::vector<std::byte> current_;  ///< what was read last; one buffer that stays, so that freed pieces do not pile up
   std::optional<Error> broken_;
 };
 
