@@ -1,7 +1,11 @@
 #include "report/axis.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+
+#include "report/format.h"
 
 namespace speedster::report {
 
@@ -55,6 +59,20 @@ std::vector<double> linear_ticks(double low, double high, int most) {
   std::vector<double> ticks;
   for (double k = std::ceil(low / step - 1e-9); k * step <= high * (1 + 1e-9); ++k) ticks.push_back(k * step);
   return ticks;
+}
+
+std::string latency_axis(const LogAxis& x, double top, double bottom) {
+  std::string svg;
+  for (const double tick : log_ticks(x, 52)) {
+    svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}"/>)", x.at(tick), top,
+                       bottom);
+    svg += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", x.at(tick),
+                       bottom + 18, format_tick_seconds(tick));
+  }
+  return svg +
+         fmt::format(
+             R"(<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="middle">← faster · latency of one call</text>)",
+             (x.begin + x.end) / 2, bottom + 40);
 }
 
 }  // namespace speedster::report

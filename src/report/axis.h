@@ -1,5 +1,6 @@
 /// Axes of the plots: where a value lies, and which values get a tick.
 #pragma once
+#include <string>
 #include <vector>
 
 namespace speedster::report {
@@ -17,5 +18,8 @@ std::vector<double> log_ticks(const LogAxis& axis, double apart);
 std::vector<double> decade_ticks(double low, double high, int most);
 /// Multiples of 1, 2, 2.5 or 5 × 10^k inside [low, high], at most `most`.
 std::vector<double> linear_ticks(double low, double high, int most);
+
+/// The SVG text of a latency axis in seconds below a plot: grid lines from `top` to `bottom`, figures and title.
+std::string latency_axis(const LogAxis& x, double top, double bottom);
 
 }  // namespace speedster::report

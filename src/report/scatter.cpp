@@ -87,12 +87,7 @@ std::string scatter_plot(const Report& report, const PlotSize& size) {
                        right - left, y.at(budget) - top);
 
   // Grid, ticks and titles of the axes.
-  for (const double tick : log_ticks(x, 52)) {
-    svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}"/>)", x.at(tick), top,
-                       bottom);
-    svg += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", x.at(tick),
-                       bottom + 18, format_tick_seconds(tick));
-  }
+  svg += latency_axis(x, top, bottom);
   for (const double tick : decade_ticks(y.low, y.high, 6)) {
     svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1:.1f}" x2="{2:.1f}" y2="{1:.1f}"/>)", left, y.at(tick),
                        right);
@@ -102,9 +97,6 @@ std::string scatter_plot(const Report& report, const PlotSize& size) {
   }
   svg += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="end">≤ 0</text>)", left - 7,
                      (floor + bottom) / 2 + 5);
-  svg += fmt::format(
-      R"(<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="middle">← faster · latency of one call</text>)",
-      (left + right) / 2, height - 8);
   svg += fmt::format(
       R"svg(<text class="axis" transform="translate({:.1f},{:.1f}) rotate(-90)" text-anchor="middle">← better · drop in {}</text>)svg",
       size.narrow ? 10.0 : 14.0, (top + bottom) / 2, escape_html(elide(printable(report.metric), 28)));

@@ -40,6 +40,8 @@ std::array<std::string, 9> cells(const SweepRow& row, bool front) {
   return cells;
 }
 
+/// A side's marker, and the class of the same colour for its lines.
+Marker marker_of_side(std::size_t side) { return side == 0 ? Marker::kQualified : Marker::kExcluded; }
 const char* series_class(std::size_t side) { return side == 0 ? "qualified" : "excluded"; }
 
 std::string point_label(const SweepRow& row) { return batch_of(row) + " × " + std::to_string(row.concurrency); }
@@ -110,21 +112,13 @@ std::string sweep_plot(const SweepView& view, const PlotSize& size) {
   std::string svg = fmt::format(
       R"(<svg class="{}" viewBox="0 0 {} {:.0f}" role="img" aria-label="Throughput against latency of all points">)",
       size.narrow ? "narrow" : "wide", size.width, height);
-  for (const double tick : log_ticks(x, 52)) {
-    svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1:.1f}" x2="{0:.1f}" y2="{2:.1f}"/>)", x.at(tick), top,
-                       bottom);
-    svg += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>)", x.at(tick),
-                       bottom + 18, format_tick_seconds(tick));
-  }
+  svg += latency_axis(x, top, bottom);
   for (const double tick : log_ticks(y, 34)) {
     svg += fmt::format(R"(<line class="grid" x1="{0:.1f}" y1="{1:.1f}" x2="{2:.1f}" y2="{1:.1f}"/>)", left, y.at(tick),
                        right);
     svg += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)", left - 7,
                        y.at(tick) + 4, format_number(tick));
   }
-  svg += fmt::format(
-      R"(<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="middle">← faster · latency of one call</text>)",
-      (left + right) / 2, height - 8);
   svg += fmt::format(
       R"svg(<text class="axis" transform="translate({:.1f},{:.1f}) rotate(-90)" text-anchor="middle">rows a second · more →</text>)svg",
       size.narrow ? 10.0 : 14.0, (top + bottom) / 2);
@@ -144,8 +138,7 @@ std::string sweep_plot(const SweepView& view, const PlotSize& size) {
   }
   for (const SweepRow* row : rows)
     svg +=
-        draw_marker(row->side == 0 ? Marker::kQualified : Marker::kExcluded, x.at(row->latency.value),
-                    y.at(row->rows_per_second), false,
+        draw_marker(marker_of_side(row->side), x.at(row->latency.value), y.at(row->rows_per_second), false,
                     fmt::format("{}\nbatch {}, {} callers\n{}, {} rows a second", view.sides[row->side], batch_of(*row),
                                 row->concurrency, format_seconds(row->latency), format_number(row->rows_per_second)));
   for (const SweepRow* row : rows)
@@ -157,8 +150,7 @@ std::string sweep_html(const SweepView& view) {
   std::string legend;
   for (std::size_t side = 0; side < view.sides.size(); ++side)
     legend += R"(<li><svg viewBox="0 0 20 20" aria-hidden="true">)" +
-              draw_marker(side == 0 ? Marker::kQualified : Marker::kExcluded, 10, 10, false, "") + "</svg>" +
-              escape_html(view.sides[side]) + "</li>";
+              draw_marker(marker_of_side(side), 10, 10, false, "") + "</svg>" + escape_html(view.sides[side]) + "</li>";
   std::string plot = sweep_plot(view, kWidePlot) + sweep_plot(view, kNarrowPlot);
   if (!plot.empty()) plot += R"(<ul class="legend">)" + legend + "</ul>";
 

@@ -125,10 +125,10 @@ std::vector<std::byte> join_rows(const std::vector<Sample>& samples, std::size_t
 
 }  // namespace
 
-Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature) {
+Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature, std::size_t most) {
   SPEEDSTER_ASSIGN(const Axes axes, row_axes(signature));
-  std::vector<std::int64_t> rows(store.size(), 1);
-  for (std::size_t k = 0; k < store.size(); ++k) {
+  std::vector<std::int64_t> rows(std::min(store.size(), most), 1);
+  for (std::size_t k = 0; k < rows.size(); ++k) {
     SPEEDSTER_ASSIGN(const Sample sample, store.sample(k));
     for (std::size_t i = 0; i < axes.size(); ++i)
       if (axes[i] && *axes[i] < sample[i].shape.size()) {

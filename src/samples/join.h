@@ -11,8 +11,8 @@
 
 namespace speedster::samples {
 
-/// The rows of each sample by the inputs' batch axes; 1 where there is none.
-Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature);
+/// The rows of each of the first samples, `most` of them, by the inputs' batch axes; 1 where there is none.
+Result<std::vector<std::int64_t>> rows_of(const SampleStore& store, const Signature& signature, std::size_t most);
 
 /// Writes `count` samples of `rows` rows each as data for build_store(): sample i begins with the rows of the store's
 /// i-th and goes on with those of the next ones, from the first again after the last. A neighbour of another shape is

@@ -44,9 +44,8 @@ class Sweep {
     std::vector<measure::SweepEntrant> entrants = lay_out();
     measure::Policy policy = setup_->policy();
     policy.max_live = live;
-    SPEEDSTER_ASSIGN(const measure::SweepTimes times,
-                     measure::sweep(entrants, kSweepLoads, policy, setup_->foreign(), setup_->timing(0).deadline,
-                                    request_.bench.cancel));
+    SPEEDSTER_ASSIGN(const measure::SweepTimes times, measure::sweep(entrants, kSweepLoads, policy, setup_->foreign(),
+                                                                     setup_->deadline(), request_.bench.cancel));
     SPEEDSTER_TRY(fill_in(times));
     result_.threads = setup_->threads();
     result_.loads = times.loads;
@@ -62,9 +61,8 @@ class Sweep {
     for (const Contender& contender : contenders_) contenders.push_back(&contender);
     SPEEDSTER_ASSIGN(const samples::SampleStore store, setup_->open_samples(contenders, result_.samples_from));
     const Signature& signature = contenders_[0].signature;
-    SPEEDSTER_ASSIGN(std::vector<std::int64_t> rows, samples::rows_of(store, signature));
+    SPEEDSTER_ASSIGN(const std::vector<std::int64_t> rows, samples::rows_of(store, signature, kMostBenchSamples));
     if (request_.batches.empty()) {
-      rows.resize(std::min(rows.size(), kMostBenchSamples));
       const auto [fewest, most] = std::ranges::minmax(rows);
       const double mean = std::accumulate(rows.begin(), rows.end(), 0.0) / static_cast<double>(rows.size());
       batches_.push_back({fewest == most ? fewest : 0, mean, setup_->work() / "store", rows.size()});
@@ -78,7 +76,7 @@ class Sweep {
       samples::SampleOptions options;
       options.data = setup_->work() / (name + ".safetensors");
       options.cancel = request_.bench.cancel;
-      options.deadline = setup_->timing(0).deadline;
+      options.deadline = setup_->deadline();
       SPEEDSTER_TRY(samples::write_batches(options.data, store, signature, count, size));
       SPEEDSTER_ASSIGN(const samples::SampleStore made,
                        samples::build_store(options, signature, setup_->work() / name));

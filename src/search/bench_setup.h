@@ -36,6 +36,7 @@ class BenchSetup {
 
   ServeSpec serve_spec(const Contender& contender, const fs::path& store, int concurrency) const;
   TimingContext timing(std::size_t samples) const;
+  const Deadline& deadline() const { return deadline_; }
   /// Without the number of callers.
   measure::Policy policy() const;
   measure::ForeignShare foreign() const { return machine_foreign_share(machine_.cores); }

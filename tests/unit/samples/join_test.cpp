@@ -89,7 +89,8 @@ TEST_F(JoinTest, RowsOfACall) {
   save(named(NamedTensor{"x.0", floats({4, 1})}, NamedTensor{"x.1", floats({1, 2})}));
   const auto store = build(kRagged);
   ASSERT_TRUE(store.ok());
-  EXPECT_THAT(*rows_of(*store, kRagged), ElementsAre(4, 1));
+  EXPECT_THAT(*rows_of(*store, kRagged, 64), ElementsAre(4, 1));
+  EXPECT_THAT(*rows_of(*store, kRagged, 1), ElementsAre(4));
 }
 
 TEST_F(JoinTest, FixedOrMissingBatchAxesAreRefused) {
