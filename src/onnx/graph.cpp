@@ -301,9 +301,7 @@ NodeProto& Graph::add_node(const std::string& op, const std::vector<std::string>
 std::string Graph::add_constant(const std::string& base, const Tensor& values) {
   ::onnx::TensorProto* tensor = proto().add_initializer();
   tensor->set_name(unique(base));
-  tensor->set_data_type(dtype_to_onnx(values.dtype()));
-  for (std::int64_t dim : values.shape()) tensor->add_dims(dim);
-  tensor->set_raw_data(values.data(), values.bytes());
+  model_.set_values(*tensor, values);
   initializers_[tensor->name()] = tensor;
   return tensor->name();
 }

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/files.h"
 #include "onnx/check.h"
+#include "onnx/dtypes.h"
 #include "onnx/graph.h"
 #include "onnx/skeleton.h"
 #include "onnx/state.h"
@@ -42,14 +43,17 @@ Result<void> parse(const std::shared_ptr<const ByteSource>& source, ::onnx::Mode
   if (!proto.ParseFromString(skeleton.bytes))
     return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX model, got a damaged file or another format");
   // A file that brings our own marks along would point us at bytes of its choice.
-  std::size_t marked = 0;
+  std::size_t marked = 0, made = 0;
   visit_tensors(std::as_const(proto), [&](const ::onnx::TensorProto& tensor) {
-    for (const auto& entry : tensor.external_data()) marked += entry.key() == kOwnFileKey;
+    for (const auto& entry : tensor.external_data()) {
+      marked += entry.key() == kOwnFileKey;
+      made += entry.key() == kScratchKey;
+    }
     return true;
   });
-  if (marked != skeleton.spilled)
-    return Error(ErrorKind::kBadInput,
-                 "[onnx] expected external data by file name, got the key \"" + std::string(kOwnFileKey) + "\"");
+  if (marked != skeleton.spilled || made > 0)
+    return Error(ErrorKind::kBadInput, "[onnx] expected external data by file name, got the key \"" +
+                                           std::string(made > 0 ? kScratchKey : kOwnFileKey) + "\"");
   return {};
 }
 
@@ -122,6 +126,16 @@ OnnxModel OnnxModel::clone() const {
 const ::onnx::ModelProto& OnnxModel::proto() const { return state_->proto; }
 const std::filesystem::path& OnnxModel::path() const { return state_->path; }
 const OnnxModel::State& OnnxModel::state() const { return *state_; }
+
+void OnnxModel::set_values(::onnx::TensorProto& tensor, const Tensor& values) {
+  clear_values(tensor);
+  tensor.set_data_type(dtype_to_onnx(values.dtype()));
+  tensor.clear_dims();
+  for (const std::int64_t dim : values.shape()) tensor.add_dims(dim);
+  // Where there is no room for a file there may still be memory.
+  if (values.bytes() < kScratchBytes || !state_->storage.store(values, tensor))
+    tensor.set_raw_data(values.data(), values.bytes());
+}
 
 std::int64_t OnnxModel::opset() const {
   for (const auto& opset : proto().opset_import())

@@ -51,6 +51,9 @@ class OnnxModel {
   std::uint64_t weight_bytes() const;
   /// An initializer's values, from the proto or the external file.
   Result<Tensor> initializer(const ::onnx::TensorProto& tensor) const;
+  /// Gives a tensor of this model a type, a shape and values. Large ones go to a temporary file, so that what is made
+  /// of a model does not add up in memory.
+  void set_values(::onnx::TensorProto& tensor, const Tensor& values);
   /// Files with external data, absolute, that exist inside the model's folder.
   Result<std::vector<std::filesystem::path>> external_files() const;
   /// SHA-256 over the graph and all weights: the identity of the model wherever it lies and however its weights are

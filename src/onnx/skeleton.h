@@ -12,6 +12,8 @@ namespace speedster::onnx_model {
 
 /// The key of the external-data entry that points into the model's own file: "OFFSET:LENGTH".
 inline constexpr char kOwnFileKey[] = "speedster.range";
+/// The same for the file of values that were made while the model was edited.
+inline constexpr char kScratchKey[] = "speedster.scratch";
 /// Raw data below this stays in the proto.
 inline constexpr std::uint64_t kSpillBytes = 1024;
 

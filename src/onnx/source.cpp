@@ -1,5 +1,6 @@
 #include "onnx/source.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,28 @@ std::shared_ptr<const ByteSource> ByteSource::memory(std::string bytes) {
   source->size_ = bytes.size();
   source->bytes_ = std::move(bytes);
   return source;
+}
+
+Result<std::shared_ptr<ByteSource>> ByteSource::scratch() {
+  SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("onnx"));
+  auto source = std::make_shared<ByteSource>();
+  source->path_ = folder.path() / "scratch";
+  source->fd_ = UniqueFd(::open(source->path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!source->fd_.valid()) return errno_error(errno, "onnx", "a folder for temporary files", folder.path());
+  return source;  // the folder goes with its name; the file stays as long as it is open
+}
+
+Result<std::uint64_t> ByteSource::append(std::span<const std::byte> bytes) {
+  const std::uint64_t begin = size_;
+  for (std::uint64_t at = begin; !bytes.empty();) {
+    const ssize_t put = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return errno_error(put < 0 ? errno : ENOSPC, "onnx", "room for temporary files", path_);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    at += static_cast<std::uint64_t>(put);
+    if (bytes.empty()) size_ = at;
+  }
+  return begin;
 }
 
 Result<void> ByteSource::read(std::uint64_t offset, std::span<std::byte> out) const {

@@ -24,6 +24,10 @@ class ByteSource {
   /// Kinds: not found, permission, bad input (no regular file).
   static Result<std::shared_ptr<const ByteSource>> open(const std::filesystem::path& path);
   static std::shared_ptr<const ByteSource> memory(std::string bytes);
+  /// A nameless file in the temporary folder that grows by append(). Kinds: no space, permission, …
+  static Result<std::shared_ptr<ByteSource>> scratch();
+  /// At the end; returns where the bytes begin. Of scratch() alone, and not beside reads.
+  Result<std::uint64_t> append(std::span<const std::byte> bytes);
 
   std::uint64_t size() const { return size_; }
   /// "memory" where there is no file.

@@ -180,8 +180,22 @@ void visit_tensors(::onnx::ModelProto& model, const std::function<bool(TensorPro
 
 void visit_tensors(::onnx::NodeProto& node, const std::function<bool(TensorProto&)>& visit) { visit_node(node, visit); }
 
+Result<void> Storage::store(const Tensor& values, TensorProto& tensor) {
+  if (!scratch_) {
+    SPEEDSTER_ASSIGN(scratch_, ByteSource::scratch());
+  }
+  SPEEDSTER_ASSIGN(const std::uint64_t offset,
+                   scratch_->append({static_cast<const std::byte*>(values.data()), values.bytes()}));
+  tensor.set_data_location(TensorProto::EXTERNAL);
+  auto* range = tensor.add_external_data();
+  range->set_key(kScratchKey);
+  range->set_value(std::to_string(offset) + ":" + std::to_string(values.bytes()));
+  return {};
+}
+
 Result<std::filesystem::path> Storage::external_file(const TensorProto& tensor) const {
-  if (!is_stored_outside(tensor) || location_of(tensor, kOwnFileKey)) return std::filesystem::path();
+  if (!is_stored_outside(tensor) || location_of(tensor, kOwnFileKey) || location_of(tensor, kScratchKey))
+    return std::filesystem::path();
   std::set<std::string_view> keys;
   for (const auto& pair : tensor.external_data())  // readers differ in which of two they believe
     if (!keys.insert(pair.key()).second) return refuse(tensor, "external data with two of \"" + pair.key() + "\"");
@@ -200,14 +214,16 @@ Result<std::filesystem::path> Storage::external_file(const TensorProto& tensor) 
 
 Result<Storage::Location> Storage::locate(const TensorProto& tensor, std::uint64_t expected) const {
   Location location;
-  if (const std::string* range = location_of(tensor, kOwnFileKey)) {
+  const std::string* own = location_of(tensor, kOwnFileKey);
+  if (const std::string* range = own ? own : location_of(tensor, kScratchKey)) {
+    location.source = own ? own_ : scratch_;
     const std::size_t colon = range->find(':');
     const auto offset = parse_number<std::uint64_t>(std::string_view(*range).substr(0, colon));
     const auto length = colon == std::string::npos
                             ? std::nullopt
                             : parse_number<std::uint64_t>(std::string_view(*range).substr(colon + 1));
-    if (!own_ || !offset || !length) return refuse(tensor, "a damaged range \"" + *range + "\"");
-    location.source = own_, location.offset = *offset, location.length = *length;
+    if (!location.source || !offset || !length) return refuse(tensor, "a damaged range \"" + *range + "\"");
+    location.offset = *offset, location.length = *length;
   } else {
     SPEEDSTER_ASSIGN(location.file, external_file(tensor));
     auto source = ByteSource::open(location.file);

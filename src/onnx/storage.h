@@ -21,6 +21,9 @@ class TensorProto;
 
 namespace speedster::onnx_model {
 
+/// Values that are made while a model is edited stay in the proto below this.
+inline constexpr std::size_t kScratchBytes = std::size_t{1} << 20U;
+
 class Storage {
  public:
   Storage() = default;
@@ -35,6 +38,8 @@ class Storage {
   Result<void> stream(const ::onnx::TensorProto& tensor, const Sink& sink) const;
   /// The values as a tensor of ours; kind unsupported for types that we do not have.
   Result<Tensor> load(const ::onnx::TensorProto& tensor) const;
+  /// Puts the values of a tensor of their type and shape into a temporary file of this storage and its copies.
+  Result<void> store(const Tensor& values, ::onnx::TensorProto& tensor);
   /// The external file of a tensor; empty where its data is in the model.
   Result<std::filesystem::path> external_file(const ::onnx::TensorProto& tensor) const;
 
@@ -48,6 +53,7 @@ class Storage {
 
   std::shared_ptr<const ByteSource> own_;
   std::filesystem::path folder_;
+  std::shared_ptr<ByteSource> scratch_;  ///< made when it is first needed
 };
 
 /// True where the values are not in the proto itself.

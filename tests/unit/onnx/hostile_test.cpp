@@ -153,11 +153,13 @@ TEST_F(Hostile, ExternalDataStaysInTheFolder) {
 }
 
 TEST_F(Hostile, OurOwnMarksAreNotTakenFromAFile) {
-  WireWriter tensor;
-  tensor.integer(1, 4).integer(2, 1).text(8, "w").integer(14, 1);
-  tensor.message(13, WireWriter().text(1, "speedster.range").text(2, "0:16"));
-  const WireWriter graph = WireWriter().message(5, tensor);
-  expect_refused(read_bytes(WireWriter().integer(1, 8).message(7, graph).bytes()), "speedster.range");
+  for (const char* mark : {"speedster.range", "speedster.scratch"}) {
+    WireWriter tensor;
+    tensor.integer(1, 4).integer(2, 1).text(8, "w").integer(14, 1);
+    tensor.message(13, WireWriter().text(1, mark).text(2, "0:16"));
+    const WireWriter graph = WireWriter().message(5, tensor);
+    expect_refused(read_bytes(WireWriter().integer(1, 8).message(7, graph).bytes()), mark);
+  }
 }
 
 TEST_F(Hostile, DeepSubgraphsAreRefused) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <onnx-ml.pb.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/files.h"
@@ -45,6 +46,37 @@ TEST_F(Save, InlineAndExternalFormsAreTheSameModel) {
     EXPECT_EQ(outputs(root() / name), outputs(source)) << name;
   }
   EXPECT_LT(fs::file_size(root() / "external.onnx"), 2048U) << "small tensors alone stay in the proto";
+}
+
+TEST_F(Save, WhatWasMadeWhileEditingLiesOutsideAndIsSavedWithTheRest) {
+  OnnxModel model;
+  Tensor large(DType::kFloat32, {512, 1024}), small(DType::kInt64, {2, 3});
+  for (std::size_t i = 0; i < large.as<float>().size(); ++i) large.as<float>()[i] = static_cast<float>(i);
+  std::ranges::fill(small.as<std::int64_t>(), 7);
+  auto& initializers = *model.proto().mutable_graph()->mutable_initializer();
+  for (const auto& [name, values] : {std::pair<const char*, const Tensor*>("large", &large), {"small", &small}}) {
+    initializers.Add()->set_name(name);
+    model.set_values(initializers[initializers.size() - 1], *values);
+  }
+  EXPECT_LT(model.proto().ByteSizeLong(), 1024U) << "large values are not held in memory";
+  const OnnxModel copy = model.clone();
+  // Other values, while the copy keeps those that it has.
+  large.as<float>()[5] = -1;
+  model.set_values(initializers[0], large);
+  for (const std::uint64_t limit : {std::uint64_t{1} << 30U, std::uint64_t{0}}) {
+    ok_or_throw(model.save(root() / "model.onnx", limit));
+    ok_or_throw(copy.save(root() / "copy.onnx", limit));
+    for (const auto& [name, fifth] : {std::pair("model.onnx", -1.0F), {"copy.onnx", 5.0F}}) {
+      const OnnxModel read = value_or_throw(OnnxModel::read(root() / name));
+      const auto& stored = read.proto().graph().initializer();
+      const Tensor values = value_or_throw(read.initializer(stored[0]));
+      EXPECT_EQ(values.shape(), large.shape());
+      EXPECT_EQ(values.as<float>()[5], fifth) << name;
+      EXPECT_EQ(values.as<float>()[512 * 1024 - 1], 512 * 1024 - 1);
+      EXPECT_EQ(value_or_throw(read.initializer(stored[1])).as<std::int64_t>()[5], 7);
+      EXPECT_EQ(read.digest().value(), (fifth < 0 ? model : copy).digest().value());
+    }
+  }
 }
 
 TEST_F(Save, ExternalDataComesBackInline) {
