@@ -114,20 +114,22 @@ class Search {
         SPEEDSTER_ASSIGN(contest,
                          race_stage(session_, candidates_, original_, defaults_, contenders_, excluded_, confirm_end));
       }
-      if (!again) SPEEDSTER_TRY(tune_threads(contest));
+      if (!again) SPEEDSTER_TRY(tune_settings(contest));
       session_.enter("judge", again ? kSecondJudgeShare : kJudgeShare);
       SPEEDSTER_ASSIGN(const bool another_race, judge(contest));
       if (!another_race) return {};
     }
   }
 
-  /// Where the user left the number of threads open, the race's fastest with fewer are finalists, too.
-  Result<void> tune_threads(Contest& contest) {
+  /// Where the user left the number of threads open, the race's fastest with other settings are finalists, too.
+  Result<void> tune_settings(Contest& contest) {
     if (!planned_ || session_.request->threads > 0 || session_.stage_excluded(kTune) || contest.finalists.empty())
       return {};
     session_.enter(kTune, kTuneShare);
     const auto make = [this](compiler::Recipe recipe) { return candidate_of(std::move(recipe)); };
-    auto tuned = tune(session_, *jury_, candidates_, contest.finalists, make);
+    KnownOptions known;
+    for (const auto& [name, backend] : backends_) known[name] = backend.options;
+    auto tuned = tune(session_, *jury_, candidates_, contest.finalists, known, make);
     if (!tuned.ok()) return or_originals(std::move(tuned).error());
     for (Candidate& candidate : *tuned) {
       contest.finalists.insert(contest.finalists.begin(), candidates_.size());

@@ -11,7 +11,7 @@ namespace {
 
 // Seconds for all looks, where the first is always had, and the part of a time budget's rest that one may take.
 constexpr double kSeconds = 4, kShare = 0.1;
-constexpr const char* kEvent = "threads";
+constexpr const char* kEvent = "settings";
 
 /// About what a look takes: two loads, and blocks of both.
 double seconds_of_look(const Session& session, const Candidate& candidate) {
@@ -22,14 +22,15 @@ double seconds_of_look(const Session& session, const Candidate& candidate) {
 
 std::string words_for(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
 
-/// Time with so many threads as a part of the time with the search's own; 0 where it cannot be told.
-Result<double> part_with(Session& session, const Candidate& candidate, int threads) {
-  const std::string subject = candidate.digest + ":" + std::to_string(threads);
+/// Time with a setting as a part of the time with the search's own; 0 where it cannot be told.
+Result<double> part_with(Session& session, const Candidate& candidate, const Setting& setting) {
+  const std::string subject = candidate.digest + ":" + setting.suffix;
   if (const auto known = session.journal->find(kEvent, subject); known && known->is_number())
     return known->get<double>();
-  ServeSpec fewer = session.serve_spec(candidate, "threads");
-  fewer.threads = threads;
-  const std::vector<double> seconds = look(session, {session.serve_spec(candidate, "threads"), fewer});
+  ServeSpec other = session.serve_spec(candidate, kEvent);
+  other.threads = setting.threads;
+  for (const auto& [key, value] : setting.options) other.options[key] = value;
+  const std::vector<double> seconds = look(session, {session.serve_spec(candidate, kEvent), other});
   const double part = seconds[0] > 0 ? seconds[1] / seconds[0] : 0;
   if (part > 0) SPEEDSTER_TRY(session.journal->record(kEvent, subject, part));
   return part;
@@ -46,29 +47,55 @@ std::vector<int> fewer_threads(int threads, int concurrency) {
   return numbers;
 }
 
+std::vector<Setting> other_settings(int threads, int concurrency, const std::set<std::string>& known,
+                                    const std::map<std::string, std::string>& fixed) {
+  const auto open = [&](const char* option) { return known.contains(option) && !fixed.contains(option); };
+  std::vector<Setting> settings;
+  for (const int fewer : fewer_threads(threads, concurrency))
+    settings.push_back({std::to_string(fewer) + "t", words_for(fewer), fewer, {}});
+  // The cores that one node had, for two.
+  if (open("inter_threads") && threads >= 2 && concurrency == 1)
+    settings.push_back({"inter2", "two nodes side by side", threads / 2, {{"inter_threads", "2"}}});
+  // One caller uses one stream; callers at once have one each unless something else is faster.
+  const int usual = std::min(threads, concurrency);
+  if (open("streams") && concurrency > 1)
+    for (const int streams : {1, threads})
+      if (streams != usual)
+        settings.push_back({std::to_string(streams) + "streams",
+                            std::to_string(streams) + (streams == 1 ? " stream" : " streams"),
+                            threads,
+                            {{"streams", std::to_string(streams)}}});
+  return settings;
+}
+
 Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vector<Candidate>& candidates,
-                                    const std::vector<std::size_t>& finalists,
+                                    const std::vector<std::size_t>& finalists, const KnownOptions& known,
                                     const std::function<Candidate(compiler::Recipe)>& make) {
   std::vector<Candidate> tuned;
-  const std::vector<int> numbers = fewer_threads(session.threads, session.request->concurrency);
   const double started = now_seconds();
   for (const std::size_t index : finalists) {
     const Candidate& base = candidates[index];
     if (session.threads_of(base.recipe) != session.threads) continue;
-    const double expected = seconds_of_look(session, base) * static_cast<double>(numbers.size());
+    const auto options = known.find(base.recipe.backend);
+    const std::vector<Setting> settings =
+        other_settings(session.threads, session.request->concurrency,
+                       options == known.end() ? std::set<std::string>() : options->second, session.request->session);
+    if (settings.empty()) continue;
+    const double expected = seconds_of_look(session, base) * static_cast<double>(settings.size());
     if (session.stopping() || (session.total.limited() && expected > kShare * session.total.left())) break;
     if (index != finalists.front() && now_seconds() - started + expected > kSeconds) break;
-    int best = 0;
+    const Setting* best = nullptr;
     double least = kFasterInALook;
-    for (const int threads : numbers) {
-      SPEEDSTER_ASSIGN(const double part, part_with(session, base, threads));
-      if (part > 0 && part < least) least = part, best = threads;
+    for (const Setting& setting : settings) {
+      SPEEDSTER_ASSIGN(const double part, part_with(session, base, setting));
+      if (part > 0 && part < least) least = part, best = &setting;
     }
-    if (best == 0) continue;
+    if (!best) continue;
     compiler::Recipe recipe = base.recipe;
-    recipe.name += "-" + std::to_string(best) + "t";
-    recipe.threads = best;
-    recipe.techniques.push_back(words_for(best));
+    recipe.name += "-" + best->suffix;
+    recipe.threads = best->threads;
+    for (const auto& [key, value] : best->options) recipe.options[key] = value;
+    recipe.techniques.push_back(best->words);
     Candidate candidate = make(std::move(recipe));
     SPEEDSTER_TRY(prepare(session, candidate));
     if (!candidate.out) SPEEDSTER_TRY(jury.check(candidate));
