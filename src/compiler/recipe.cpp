@@ -95,8 +95,8 @@ Result<Recipe> recipe_from_json(const Json& json) {
     StepSpec step;
     SPEEDSTER_ASSIGN(step.step, json_string(item, "step", kWho));
     if (step.step == "simplify") step.step = "rewrite";  // what it was called before it had passes
-    static const std::vector<std::string> kNative = {"rewrite", "quantize-dynamic", "quantize-static",
-                                                     "quantize-weights", "convert-half"};
+    static const std::vector<std::string> kNative = {"rewrite",         "migrate-scales",   "quantize-dynamic",
+                                                     "quantize-static", "quantize-weights", "convert-half"};
     if (!item.contains("toolchain") && std::find(kNative.begin(), kNative.end(), step.step) == kNative.end())
       return Error(ErrorKind::kBadInput, "[candidates] expected a step of " + join(kNative, ", ") +
                                              " or one with its \"toolchain\", got \"" + step.step + "\"");

@@ -16,7 +16,8 @@ namespace speedster::compiler {
 
 /// One compression or conversion step before the backend compiles.
 struct StepSpec {
-  std::string step;  ///< "rewrite", "quantize-static", "quantize-dynamic", "quantize-weights", "convert-half", "nncf"
+  /// "rewrite", "migrate-scales", "quantize-static", "quantize-dynamic", "quantize-weights", "convert-half", "nncf"
+  std::string step;
   std::string toolchain;  ///< empty = native, inside the worker
   Json options = Json::object();
 };

@@ -16,8 +16,9 @@ class Calibrator {
              const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel, const fs::path& folder)
       : model_(model), tensors_(tensors), options_(options), load_(load), cancel_(cancel), folder_(folder) {}
 
-  Result<RangeCollector> run() {
+  Result<Calibrated> run() {
     RangeCollector collector(options_.method, options_.percentile);
+    ChannelCollector channels;
     SPEEDSTER_TRY(look());
     for (std::size_t begin = 0; begin < tensors_.size();) {
       const std::uint64_t fit = options_.memory_bytes / std::max<std::uint64_t>(largest_, 1);
@@ -26,10 +27,16 @@ class Calibrator {
       const std::vector<std::string> group(first, first + static_cast<std::ptrdiff_t>(count));
       SPEEDSTER_TRY(observe(group, begin, options_.samples, [&](std::size_t tensor, const TensorView& values) {
         collector.observe(group[tensor], values);
+        if (const auto behind = options_.channels.find(group[tensor]); behind != options_.channels.end())
+          channels.observe(group[tensor], values, behind->second);
       }));
       begin += count;
     }
-    return collector;
+    Calibrated calibrated{{}, channels.statistics()};
+    for (const Calibration method : calibrations())
+      if (method == Calibration::kMinMax || options_.method != Calibration::kMinMax)
+        calibrated.ranges[method] = collector.ranges(method);
+    return calibrated;
   }
 
  private:
@@ -84,8 +91,8 @@ class Calibrator {
 
 }  // namespace
 
-Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
-                                   const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
+Result<Calibrated> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+                             const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel) {
   if (options.samples.empty())
     return Error(ErrorKind::kUsage,
                  "[calibrate] expected samples to calibrate on, got none; try --data with some more");
@@ -95,18 +102,13 @@ Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std
     SPEEDSTER_ASSIGN(temporary, TempDir::create("calibrate"));
     folder = temporary->path();
   }
-  Calibrator calibrator(model, tensors, options, load, cancel, folder);
-  SPEEDSTER_ASSIGN(const RangeCollector collector, calibrator.run());
-  CalibratedRanges ranges;
-  for (const Calibration method : calibrations())
-    if (method == Calibration::kMinMax || options.method != Calibration::kMinMax)
-      ranges[method] = collector.ranges(method);
+  SPEEDSTER_ASSIGN(Calibrated calibrated, Calibrator(model, tensors, options, load, cancel, folder).run());
   // A tensor without a finite value is left out: whoever needs its range says so by name.
-  if (ranges[Calibration::kMinMax].empty() && !tensors.empty())
+  if (calibrated.ranges[Calibration::kMinMax].empty() && !tensors.empty())
     return Error(ErrorKind::kBadInput, "[calibrate] expected finite values of '" + tensors.front() + "', got none in " +
                                            std::to_string(options.samples.size()) +
                                            " samples; try other samples, or to exclude its nodes");
-  return ranges;
+  return calibrated;
 }
 
 }  // namespace speedster::compressor

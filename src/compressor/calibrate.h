@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/cancel.h"
+#include "compressor/channels.h"
 #include "compressor/quantize.h"
 
 namespace speedster::compressor {
@@ -28,18 +30,20 @@ struct CalibrateOptions {
   double percentile = 99.99;
   std::vector<std::size_t> samples;                      ///< which samples to run, in this order
   std::optional<std::size_t> largest_sample;             ///< of them, where they differ in size
+  std::map<std::string, std::size_t> channels;           ///< tensors whose channels are looked at → axes behind those
   std::uint64_t memory_bytes = std::uint64_t{1} << 30U;  ///< outputs that may be held at once
   std::filesystem::path folder;          ///< for the graphs with more outputs; a temporary folder if empty
   std::function<void(double)> progress;  ///< 0 to 1
 };
 
-/// kMinMax alone where that was the method, else all.
-using CalibratedRanges = std::map<Calibration, Ranges>;
+struct Calibrated {
+  std::map<Calibration, Ranges> ranges;  ///< kMinMax alone where that was the method, else all
+  ChannelTable channels;
+};
 /// Ranges of `tensors`. Two of them and one sample show how large an output is; the size of each group follows from
 /// the largest so far.
 /// Kinds: usage (no samples), bad input (no tensor was ever finite), cancelled, and what `load` and its runs give.
-Result<CalibratedRanges> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
-                                   const CalibrateOptions& options, const LoadModel& load,
-                                   const CancelToken& cancel = {});
+Result<Calibrated> calibrate(const onnx_model::OnnxModel& model, const std::vector<std::string>& tensors,
+                             const CalibrateOptions& options, const LoadModel& load, const CancelToken& cancel = {});
 
 }  // namespace speedster::compressor

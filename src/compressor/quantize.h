@@ -54,6 +54,10 @@ struct StaticOptions {
   double percentile = 99.99;
   std::set<std::string> exclude_nodes;        ///< by name
   std::vector<std::string> exclude_patterns;  ///< shell patterns on node names or operator types
+  /// Means of activations, a value a channel: where they are known, what rounding the weights does to the mean of an
+  /// output goes into the bias (Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction",
+  /// ICCV 2019, 4.2).
+  std::map<std::string, std::vector<double>> input_means;
 };
 
 /// Activation tensors whose ranges static quantization needs, in topological order.
@@ -89,6 +93,7 @@ struct QuantizationSummary {
   std::size_t quantized_nodes = 0, candidate_nodes = 0;
   std::vector<std::string> nodes;    ///< names of those quantized
   std::vector<std::string> skipped;  ///< "name: why"
+  std::size_t corrected_biases = 0;
   double share() const {
     return candidate_nodes ? static_cast<double>(quantized_nodes) / static_cast<double>(candidate_nodes) : 0;
   }

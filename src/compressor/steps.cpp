@@ -1,5 +1,6 @@
 #include "compressor/steps.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace speedster::compressor {
@@ -38,7 +39,12 @@ Json to_json(const QuantizationSummary& summary) {
   return {{"quantized_nodes", summary.quantized_nodes},
           {"candidate_nodes", summary.candidate_nodes},
           {"nodes", summary.nodes},
-          {"skipped", summary.skipped}};
+          {"skipped", summary.skipped},
+          {"corrected_biases", summary.corrected_biases}};
+}
+
+Json to_json(const MigrationSummary& summary) {
+  return {{"absorbed", summary.absorbed}, {"inserted", summary.inserted}, {"skipped", summary.skipped}};
 }
 
 Json to_json(const Ranges& ranges) {
@@ -62,6 +68,37 @@ Result<Ranges> ranges_from_json(const Json& json) {
     ranges[tensor] = range;
   }
   return ranges;
+}
+
+Json to_json(const ChannelTable& channels) {
+  Json json = Json::object();
+  for (const auto& [tensor, statistics] : channels)
+    json[tensor] = {{"peak", statistics.peak}, {"mean", statistics.mean}};
+  return json;
+}
+
+Result<ChannelTable> channels_from_json(const Json& json) {
+  const auto refuse = [](const std::string& got) {
+    return Error(ErrorKind::kCorrupt,
+                 R"([quantize] expected channels as {tensor: {"peak": […], "mean": […]}}, got )" + got);
+  };
+  if (!json.is_object()) return refuse("no object");
+  const auto numbers = [](const Json& object, const char* key) {
+    std::vector<double> values;
+    if (!object.is_object() || !object.contains(key) || !object[key].is_array()) return values;
+    for (const Json& value : object[key])
+      if (value.is_number() && std::isfinite(value.get<double>())) values.push_back(value.get<double>());
+    return values.size() == object[key].size() ? values : std::vector<double>();
+  };
+  ChannelTable channels;
+  for (const auto& [tensor, statistics] : json.items()) {
+    ChannelStatistics found{numbers(statistics, "peak"), numbers(statistics, "mean")};
+    const bool complete = !found.peak.empty() && found.mean.size() == found.peak.size();
+    if (!complete || std::ranges::any_of(found.peak, [](double peak) { return peak < 0; }))
+      return refuse("another value for '" + tensor + "'");
+    channels.emplace(tensor, std::move(found));
+  }
+  return channels;
 }
 
 }  // namespace speedster::compressor

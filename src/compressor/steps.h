@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "compressor/channels.h"
+#include "compressor/migration.h"
 #include "compressor/quantize.h"
 
 namespace speedster::compressor {
@@ -18,11 +20,17 @@ Result<QuantizationSummary> quantize_static_file(const std::filesystem::path& in
 Result<QuantizationSummary> convert_half_file(const std::filesystem::path& in, const std::filesystem::path& out,
                                               Half kind, const std::set<std::string>& keep_operators);
 
-/// {"quantized_nodes", "candidate_nodes", "nodes": […], "skipped": […]}
+/// {"quantized_nodes", "candidate_nodes", "nodes": […], "skipped": […], "corrected_biases"}
 Json to_json(const QuantizationSummary& summary);
 /// {TENSOR: [low, high], …}; exact: reading gives the same doubles.
 Json to_json(const Ranges& ranges);
 /// Kind corrupt for anything that to_json() would not write.
 Result<Ranges> ranges_from_json(const Json& json);
+/// {TENSOR: {"peak": […], "mean": […]}, …}
+Json to_json(const ChannelTable& channels);
+/// Kind corrupt for anything that to_json() would not write.
+Result<ChannelTable> channels_from_json(const Json& json);
+/// {"absorbed": […], "inserted": […], "skipped": […]}
+Json to_json(const MigrationSummary& summary);
 
 }  // namespace speedster::compressor

@@ -15,9 +15,7 @@ Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis,
   std::size_t channels = 1, inner = values.size();
   if (axis >= 0) {
     channels = static_cast<std::size_t>(weight.shape()[static_cast<std::size_t>(axis)]);
-    inner = 1;
-    for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weight.shape().size(); ++i)
-      inner *= static_cast<std::size_t>(weight.shape()[i]);
+    inner = slice_size(weight.shape(), axis);
   }
   std::vector<float> largest(channels, 0.0F);
   float all = 0;
@@ -41,6 +39,13 @@ Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis,
     quantized[i] = static_cast<std::int8_t>(
         std::clamp(std::nearbyint(values[i] / result.scales[i / inner % channels]), -limit, limit));
   return result;
+}
+
+std::size_t slice_size(const Shape& shape, std::int64_t axis) {
+  std::size_t size = 1;
+  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i)
+    size *= static_cast<std::size_t>(shape[i]);
+  return size;
 }
 
 Tensor transposed(const Tensor& matrix) {

@@ -3,6 +3,7 @@
 #include <speedster/error.h>
 #include <speedster/tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,6 +21,9 @@ struct QuantizedWeight {
 /// scales stays fine. Kind bad input for NaN, infinity and float32 tensors without elements.
 Result<QuantizedWeight> quantize_weight(const Tensor& weight, std::int64_t axis, int bits,
                                         std::span<const double> least = {});
+
+/// Elements of one index of the axis that lie beside each other.
+std::size_t slice_size(const Shape& shape, std::int64_t axis);
 
 /// Rows and columns exchanged.
 Tensor transposed(const Tensor& matrix);

@@ -3,6 +3,7 @@
 #include <onnx-ml.pb.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "rewrite/pattern.h"
 
@@ -83,6 +84,31 @@ std::size_t LinearLayer::input_of(std::size_t element) const {
   if (!transposed_) return element / (outputs / groups_ * each_);
   const std::size_t output = element / (inputs / groups_ * each_);
   return element / each_ % (inputs / groups_) + output / (outputs / groups_) * (inputs / groups_);
+}
+
+Result<std::vector<double>> LinearLayer::input_shares() const {
+  SPEEDSTER_ASSIGN(const Tensor weight, graph_->load_constant(node_->input(1)));
+  const auto values = weight.as<float>();
+  std::vector<double> largest(static_cast<std::size_t>(outputs_.count)),
+      shares(static_cast<std::size_t>(inputs_.count));
+  for (std::size_t e = 0; e < values.size(); ++e) {
+    double& most = largest[output_of(e)];
+    most = std::max(most, std::abs(static_cast<double>(values[e])));
+  }
+  for (std::size_t e = 0; e < values.size(); ++e) {
+    const double most = largest[output_of(e)];
+    double& share = shares[input_of(e)];
+    if (most > 0) share = std::max(share, std::abs(static_cast<double>(values[e])) / most);
+  }
+  return shares;
+}
+
+std::vector<double> LinearLayer::respond(const Tensor& weights, std::span<const double> inputs) const {
+  std::vector<double> outputs(static_cast<std::size_t>(outputs_.count));
+  const auto values = weights.as<float>();
+  for (std::size_t e = 0; e < values.size(); ++e)
+    outputs[output_of(e)] += static_cast<double>(values[e]) * inputs[input_of(e)];
+  return outputs;
 }
 
 Result<void> LinearLayer::store() {

@@ -4,7 +4,9 @@
 #include <speedster/error.h>
 
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "onnx/graph.h"
 #include "rewrite/affine.h"
@@ -23,6 +25,12 @@ class LinearLayer {
   bool takes_bias() const { return op_ != Op::kMatMul; }
   /// Zeros stand around its input, or not every output sees every weight: a shift of the input does not pass.
   bool stops_shifts() const { return stops_shifts_; }
+  /// Every output sees one input channel alone.
+  bool depthwise() const { return static_cast<std::size_t>(inputs_.count) == groups_; }
+  /// Of each input channel its largest weight, as a part of the largest weight of the same output (0 to 1).
+  Result<std::vector<double>> input_shares() const;
+  /// What inputs that are one number a channel give with weights of this layer's shape: without padding and bias.
+  std::vector<double> respond(const Tensor& weights, std::span<const double> inputs) const;
 
   /// Folds in what comes behind, or before (in front of what was folded in before already).
   void fold_after(const Affine& affine) { after_ = after_.then(affine); }

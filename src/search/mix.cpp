@@ -15,6 +15,11 @@ constexpr const char* kStep = "quantize-static";
 // Without a time budget: the part of the search so far that may go into it, and what it may take anyhow. It does
 // not stop the first trial of the first base.
 constexpr double kShare = 0.35, kLeastSeconds = 12;
+// Where the quantizer adds these, int8 loses less (docs/design/quantization.md has what they bring, and what they
+// cost).
+constexpr const char *kMigration = "migrate-scales", *kCorrection = "bias_correction";
+// Of the time of all layers, where that much went back.
+constexpr double kMuch = 0.3;
 // Records of the journal: the base's time as a part of the fastest that holds, and where the time for trials ended.
 constexpr const char *kPart = "mix part", *kTrials = "mix trials";
 
@@ -41,12 +46,15 @@ class Mixer {
         SPEEDSTER_TRY(session_.journal->record(kTrials, trials_subject(*base), 0U));
         break;
       }
-      SPEEDSTER_TRY(mix(*base));
+      SPEEDSTER_ASSIGN(const Outcome outcome, mix(*base));
+      if (outcome == Outcome::kMoreToGain) SPEEDSTER_TRY(lose_less(*base));
     }
     return std::move(mixes_);
   }
 
  private:
+  enum class Outcome { kHeld, kMoreToGain, kNotWorthIt };
+
   /// For each backend whose int8 models are all over the budget, the one that loses least.
   std::vector<const Candidate*> bases() const {
     std::map<std::string, const Candidate*> best;
@@ -127,14 +135,42 @@ class Mixer {
     return known->get<std::size_t>();
   }
 
-  Result<void> mix(const Candidate& base) {
+  /// Where so many layers would go back that little is left: the same with what makes all of it lose less, and layers
+  /// back from there.
+  Result<void> lose_less(const Candidate& base) {
+    if (session_.stopping()) return {};
+    const std::string subject = trials_subject(base) + ":" + kMigration;
+    if (session_.journal->find(kTrials, subject)) return {};  // there was no time for it
+    if (out_of_time(0)) return session_.journal->record(kTrials, subject, 0U);
+    Candidate finer = make_(losing_less(base.recipe));
+    SPEEDSTER_TRY(prepare(session_, finer));
+    if (!finer.out) SPEEDSTER_TRY(jury_.check(finer));
+    if (finer.out || !finer.searched) {
+      if (!session_.stopping()) mixes_.notes.push_back(finer.recipe.name + ": " + finer.row.reason);
+      return {};
+    }
+    const bool holds = qualify(session_, finer) == Standing::kContender;
+    const double drop = finer.searched->value, before = base.searched->value;
+    session_.tell(finer.recipe.name + ": drop " + short_number(drop) + (holds ? ", holds" : ""));
+    if (holds) {
+      mixes_.candidates.push_back(std::move(finer));
+      return {};
+    }
+    mixes_.notes.push_back(finer.recipe.name + " loses " + short_number(drop) + " instead of " + short_number(before) +
+                           " and is over the budget, too");
+    if (drop >= before) return {};
+    SPEEDSTER_TRY(mix(finer));
+    return {};
+  }
+
+  Result<Outcome> mix(const Candidate& base) {
     const auto not_mixed = [&](const std::string& why) {
       mixes_.notes.push_back(base.recipe.name + " was not mixed with higher precision: " + why);
     };
     SPEEDSTER_ASSIGN(const double part, part_of_fastest(base));
     if (part > kFasterInALook) {
       not_mixed("it is hardly faster than what holds the budget");
-      return {};
+      return Outcome::kNotWorthIt;
     }
     session_.tell(base.recipe.name + ": looking at what each layer loses");
     auto found = sensitivities_of(session_, base);
@@ -142,7 +178,7 @@ class Mixer {
       if (found.error().kind() == ErrorKind::kCancelled || found.error().kind() == ErrorKind::kNoSpace)
         return std::move(found).error();
       if (!session_.stopping()) not_mixed(found.error().full_message());
-      return {};
+      return Outcome::kMoreToGain;
     }
     std::vector<GiveBackNode> nodes;
     for (const compressor::NodeSensitivity& node : found->nodes) nodes.push_back({node.error, node.seconds});
@@ -184,9 +220,11 @@ class Mixer {
       if (held) best = std::move(trial);
     }
     note(map, *found, search.best(), best);
-    if (best) mixes_.candidates.push_back(*std::move(best));
     mixes_.maps.push_back(std::move(map));
-    return {};
+    if (!best) return Outcome::kMoreToGain;
+    mixes_.candidates.push_back(*std::move(best));
+    return search.share(search.best().value_or(std::vector<std::size_t>())) < kMuch ? Outcome::kHeld
+                                                                                    : Outcome::kMoreToGain;
   }
 
   Candidate trial_of(const Candidate& base, const compressor::Sensitivities& found,
@@ -201,6 +239,23 @@ class Mixer {
     recipe.techniques.push_back(std::to_string(set.size()) + " of " + std::to_string(found.nodes.size()) +
                                 " layers back in " + recipe.options.at("precision"));
     return make_(std::move(recipe));
+  }
+
+  /// "openvino-static-int8-minmax-bf16" becomes "openvino-migrated-int8-percentile-bf16".
+  static compiler::Recipe losing_less(compiler::Recipe recipe) {
+    const auto step = quantizing_step(recipe);
+    for (const auto& [from, to] :
+         {std::pair<std::string_view, std::string_view>("static", "migrated"), {"minmax", "percentile"}})
+      if (const std::size_t at = recipe.name.find(from); at != std::string::npos)
+        recipe.name.replace(at, from.size(), to);
+    step->options["calibration"] = "percentile";
+    step->options[kCorrection] = true;
+    Json options = {{"exclude", step->options.value("exclude", Json::array())}};
+    // OpenVINO takes the factors into its own quantization; ONNX Runtime would multiply.
+    if (recipe.backend == "openvino") options["insert"] = true;
+    recipe.steps.insert(step, {kMigration, "", std::move(options)});
+    recipe.techniques.emplace_back("scales migrated into the weights, biases corrected");
+    return recipe;
   }
 
   /// The map: what is known of each layer, and what became of it.

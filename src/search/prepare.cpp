@@ -36,12 +36,9 @@ class Preparation {
         SPEEDSTER_TRY(rewrite(step));
         continue;
       }
-      if (step.step != "quantize-static") {
-        SPEEDSTER_TRY(apply(step));
-        continue;
-      }
-      SPEEDSTER_TRY(calibrate(step));
-      return look(step);
+      if (needs_ranges(step)) SPEEDSTER_TRY(calibrate(step));
+      if (step.step == "quantize-static") return look(step);
+      SPEEDSTER_TRY(apply(step));
     }
     return Error(ErrorKind::kInternal, "[sensitivity] expected a candidate with static quantization");
   }
@@ -52,7 +49,7 @@ class Preparation {
         SPEEDSTER_TRY(rewrite(step));
         continue;
       }
-      if (step.step == "quantize-static") SPEEDSTER_TRY(calibrate(step));
+      if (needs_ranges(step)) SPEEDSTER_TRY(calibrate(step));
       SPEEDSTER_TRY(apply(step));
     }
     SPEEDSTER_TRY(refuse_the_original());
@@ -169,12 +166,18 @@ class Preparation {
     return samples::spread_over(session_.split.calibration, count);
   }
 
+  static bool needs_ranges(const compiler::StepSpec& step) {
+    return step.step == "quantize-static" || step.step == "migrate-scales";
+  }
+
   /// Ranges of the activations, observed on the fp32 graph by the reference runtime of the original.
   Result<void> calibrate(const compiler::StepSpec& step) {
     job::JobRequest job = request("calibrate", "compress");
     // Neither target nor method: all static candidates share one run over the samples.
     for (const char* key : {"exclude", "exclude_nodes", "vnni", "percentile"})
       if (step.options.contains(key)) job.options[key] = step.options[key];
+    if (step.step == "migrate-scales" || step.options.value("bias_correction", Json(false)) == true)
+      job.options["channels"] = true;
     std::string backend = "onnxruntime";
     if (step.options.contains("calibration_backend")) {
       SPEEDSTER_ASSIGN(backend, json_string(step.options, "calibration_backend", "calibrate"));
@@ -212,7 +215,7 @@ class Preparation {
       job.toolchain = step.toolchain;
       SPEEDSTER_ASSIGN(job.toolchain_version, toolchain_version(step));
     }
-    if (step.step == "quantize-static") job.inputs["ranges"] = ranges_;
+    if (needs_ranges(step)) job.inputs["ranges"] = ranges_;
     if (!step.toolchain.empty()) add_samples(job, session_.split.calibration);
     SPEEDSTER_ASSIGN(const job::JobResult result, execute(job));
     return take_model(result, step.step);

@@ -1,6 +1,7 @@
 // Writes the model, the samples and, for `scores`, the labels of a scenario: make_inputs MODEL SAMPLES FOLDER [DATA]
 // DATA tells by its name how the samples are stored: samples.safetensors, samples.npz, samples.npy or a folder.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -248,6 +249,33 @@ OnnxWriter spoiled_convolutions() {
   return m.node("GlobalAveragePool", {last}, {"pooled"}).node("Flatten", {"pooled"}, {"y"});
 }
 
+/// x float32 [batch, 512] → y: 16 products with Relu between them. A few channels of what stands between are a hundred
+/// times as large as the others, and the weights that read them so much smaller: one scale for all suits none.
+OnnxWriter uneven_chain() {
+  constexpr int kLayers = 16, kWidth = 512;
+  constexpr float kLarge = 100;
+  const float bound = std::sqrt(6.0F / kWidth);  // keeps the variance through Relu
+  const auto is_large = [](int channel) { return channel % 64 == 0; };
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"batch", kWidth}).output("y", OnnxType::kFloat, {"batch", kWidth});
+  std::string last = "x";
+  for (int i = 0; i < kLayers; ++i) {
+    std::vector<float> weights = testing::uniform(kWidth * kWidth, 300 + static_cast<std::uint64_t>(i), -bound, bound);
+    for (int row = 0; row < kWidth; ++row)
+      for (int column = 0; column < kWidth; ++column) {
+        float& weight = weights[static_cast<std::size_t>(row * kWidth + column)];
+        if (i > 0 && is_large(row)) weight /= kLarge;
+        if (i + 1 < kLayers && is_large(column)) weight *= kLarge;
+      }
+    const std::string name = "layer" + std::to_string(i), sum = i + 1 == kLayers ? "y" : name + "_sum";
+    m.initializer<float>(name + "_weights", {kWidth, kWidth}, weights);
+    m.node("MatMul", {last, name + "_weights"}, {sum}, {}, name);
+    if (i + 1 < kLayers) m.node("Relu", {sum}, {name + "_out"}, {}, name + "_relu");
+    last = name + "_out";
+  }
+  return m;
+}
+
 const std::map<std::string, Kind>& kinds() {
   const auto x16 = [](std::int64_t n) { return list(rows("x", {n, 16}, 101)); };
   static const std::map<std::string, Kind> kKinds = {
@@ -259,6 +287,7 @@ const std::map<std::string, Kind>& kinds() {
         [](std::int64_t n) { return list(rows("x", {n, 64, 512}, 112)); }}},
       {"spoiled_convolutions",
        {spoiled_convolutions, [](std::int64_t n) { return list(rows("images", {n, 3, 32, 32}, 113)); }}},
+      {"uneven_chain", {uneven_chain, [](std::int64_t n) { return list(rows("x", {n, 64, 512}, 114)); }}},
       {"small_cnn", {models::small_cnn, [](std::int64_t n) { return list(rows("images", {n, 3, 16, 16}, 102)); }}},
       {"attention", {models::attention, [](std::int64_t n) { return list(rows("tokens", {n, 6, 8}, 103)); }}},
       {"gelu", {gelu, x16}},

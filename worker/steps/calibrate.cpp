@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "compressor/migration.h"
 #include "compressor/steps.h"
 #include "samples/store.h"
 #include "worker/steps/quantization_options.h"
@@ -54,6 +55,7 @@ Result<Json> calibrate_step(const StepContext& context) {
   // Whatever a candidate wants: all of them share this run.
   if (context.text("calibration", "") != "minmax") calibration.method = compressor::Calibration::kPercentile;
   calibration.percentile = context.number("percentile", calibration.percentile);
+  if (context.flag("channels", false)) calibration.channels = compressor::channel_axes(model);
   SPEEDSTER_ASSIGN(calibration.samples, chosen_samples(context, store));
   if (!calibration.samples.empty())
     calibration.largest_sample =
@@ -67,7 +69,7 @@ Result<Json> calibrate_step(const StepContext& context) {
   std::optional<VendorScript> script;
   calibration.progress = [&](double share) { context.progress(share, "calibrate"); };
   SPEEDSTER_ASSIGN(
-      const compressor::CalibratedRanges ranges,
+      const compressor::Calibrated calibrated,
       compressor::calibrate(model, tensors, calibration, [&](const fs::path& file) -> Result<compressor::RunSample> {
         script.emplace(context, backend, vendor.version, options, file);
         return run_on(vendor.instance, file, options, store);
@@ -75,7 +77,9 @@ Result<Json> calibrate_step(const StepContext& context) {
   if (script) script->not_needed();
   SPEEDSTER_TRY(remove_directory(calibration.folder));
   Json json = Json::object();
-  for (const auto& [method, found] : ranges) json[compressor::calibration_name(method)] = compressor::to_json(found);
+  for (const auto& [method, found] : calibrated.ranges)
+    json[compressor::calibration_name(method)] = compressor::to_json(found);
+  if (!calibration.channels.empty()) json[kChannels] = compressor::to_json(calibrated.channels);
   SPEEDSTER_TRY(write_file(context.out / "ranges.json", to_text(json, 1) + "\n"));
   return Json{{"files", {{"ranges", "out/ranges.json"}}},
               {"summary",

@@ -1,5 +1,6 @@
 /// What calibration and quantization must agree on: the same graph, the same nodes.
 #pragma once
+#include "compressor/channels.h"
 #include "compressor/quantize.h"
 #include "onnx/model.h"
 #include "worker/steps/step.h"
@@ -17,6 +18,10 @@ Result<QuantizationOptions> quantization_options(const StepContext& context, con
 
 /// The input "ranges", those of the method that the options name.
 Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options);
+
+/// Among the ranges: what is known of channels, where calibration was asked for them.
+inline constexpr const char* kChannels = "channels";
+Result<compressor::ChannelTable> channels_input(const StepContext& context);
 
 /// The input "model". It should have been rewritten before its ranges are taken.
 Result<onnx_model::OnnxModel> model_input(const StepContext& context);

@@ -14,6 +14,11 @@ namespace {
 
 constexpr const char* kModelFile = "model.onnx";
 
+Result<Json> saved(const StepContext& context, const OnnxModel& model, Json summary) {
+  SPEEDSTER_TRY(model.save(context.out / kModelFile));
+  return Json{{"files", {{"model", std::string("out/") + kModelFile}}}, {"summary", std::move(summary)}};
+}
+
 /// A step that found nothing to change would send the original into the race under another name.
 Result<Json> saved(const StepContext& context, const OnnxModel& model, const compressor::QuantizationSummary& summary) {
   if (summary.quantized_nodes == 0) {
@@ -21,8 +26,13 @@ Result<Json> saved(const StepContext& context, const OnnxModel& model, const com
     if (!summary.skipped.empty()) message += " (" + summary.skipped.front() + ")";
     return Error(ErrorKind::kUnsupported, message);
   }
-  SPEEDSTER_TRY(model.save(context.out / kModelFile));
-  return Json{{"files", {{"model", std::string("out/") + kModelFile}}}, {"summary", compressor::to_json(summary)}};
+  return saved(context, model, compressor::to_json(summary));
+}
+
+Result<Json> calibrated_input(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
+  SPEEDSTER_ASSIGN(const std::string text, read_file(path));
+  return parse_json(text, context.step);
 }
 
 }  // namespace
@@ -52,17 +62,43 @@ Result<OnnxModel> model_input(const StepContext& context) {
 }
 
 Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options) {
-  SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
-  SPEEDSTER_ASSIGN(const std::string text, read_file(path));
-  SPEEDSTER_ASSIGN(const Json json, parse_json(text, context.step));
+  SPEEDSTER_ASSIGN(const Json json, calibrated_input(context));
   SPEEDSTER_ASSIGN(const Json* taken,
                    json_object(json, compressor::calibration_name(options.fixed.calibration), context.step));
   return compressor::ranges_from_json(*taken);
 }
 
+Result<compressor::ChannelTable> channels_input(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const Json json, calibrated_input(context));
+  SPEEDSTER_ASSIGN(const Json* taken, json_object(json, kChannels, context.step));
+  return compressor::channels_from_json(*taken);
+}
+
+Result<Json> migrate_scales_step(const StepContext& context) {
+  compressor::MigrationOptions options;
+  options.strength = context.number("strength", options.strength);
+  if (!(options.strength >= 0 && options.strength <= 1))
+    return Error(ErrorKind::kUsage, "[migrate-scales] expected a strength of 0 to 1, got " +
+                                        std::to_string(options.strength) + "; try 0.5");
+  options.insert = context.flag("insert", options.insert);
+  options.exclude_patterns = context.texts("exclude");
+  SPEEDSTER_ASSIGN(const compressor::ChannelTable channels, channels_input(context));
+  SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
+  SPEEDSTER_ASSIGN(const auto summary, compressor::migrate_scales(model, channels, options));
+  if (summary.absorbed.empty() && summary.inserted.empty())
+    return Error(ErrorKind::kUnsupported,
+                 "[migrate-scales] expected activations whose channels differ and whose scales can move, got none" +
+                     (summary.skipped.empty() ? "" : " (" + summary.skipped.front() + ")"));
+  return saved(context, model, compressor::to_json(summary));
+}
+
 Result<Json> quantize_static_step(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
+  SPEEDSTER_ASSIGN(QuantizationOptions options, quantization_options(context));
   SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_input(context, options));
+  if (context.flag("bias_correction", false)) {
+    SPEEDSTER_ASSIGN(compressor::ChannelTable channels, channels_input(context));
+    for (auto& [tensor, statistics] : channels) options.fixed.input_means[tensor] = std::move(statistics.mean);
+  }
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static(model, options.target, ranges, options.fixed));
   return saved(context, model, summary);

@@ -7,6 +7,7 @@ std::span<const Step> steps() {
       {"calibrate", calibrate_step},
       {"compile", compile_step},
       {"convert-half", convert_half_step},
+      {"migrate-scales", migrate_scales_step},
       {"pack", pack_step},
       {"quantize-dynamic", quantize_dynamic_step},
       {"quantize-static", quantize_static_step},

@@ -45,6 +45,8 @@ std::span<const Step> steps();
 Result<Json> calibrate_step(const StepContext& context);
 Result<Json> compile_step(const StepContext& context);
 Result<Json> convert_half_step(const StepContext& context);
+/// Options strength, insert, exclude: compressor/migration.h. Input "ranges" of a calibration with "channels".
+Result<Json> migrate_scales_step(const StepContext& context);
 Result<Json> pack_step(const StepContext& context);
 Result<Json> quantize_dynamic_step(const StepContext& context);
 /// Options bits (4 or 8), block, integer, exclude: compressor/weight_only.h.

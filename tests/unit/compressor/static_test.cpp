@@ -213,5 +213,67 @@ TEST(WithOutputs, GivesTheValuesAndDropsTheRest) {
   EXPECT_EQ(with_outputs(original, {"nothing"}).error().kind(), ErrorKind::kNotFound);
 }
 
+/// Positive activations, and weights that all round to the same side: what is lost is the same for every input.
+OnnxModel one_sided(const std::string& op, bool bias) {
+  const bool images = op == "Conv";
+  const std::vector<std::int64_t> extents = op == "MatMul" ? Extents{8, 2}
+                                            : images       ? Extents{2, 8, 1, 1}
+                                                           : Extents{2, 8};
+  std::vector<float> values(16);
+  for (std::size_t o = 0; o < 2; ++o)
+    for (std::size_t i = 0; i < 8; ++i)
+      values[op == "MatMul" ? i * 2 + o : o * 8 + i] = i == 0 ? 127.0F : o == 0 ? 0.4F : -0.4F;
+  OnnxWriter m;
+  if (images)
+    m.input("x", OnnxType::kFloat, {"n", 8, 4, 4}).output("y", OnnxType::kFloat, {"n", 2, 4, 4});
+  else
+    m.input("x", OnnxType::kFloat, {"n", 8}).output("y", OnnxType::kFloat, {"n", 2});
+  m.initializer<float>("w", extents, values).initializer<float>("b", {2}, {3, -2}).node("Abs", {"x"}, {"a"});
+  const std::vector<std::string> inputs =
+      bias ? std::vector<std::string>{"a", "w", "b"} : std::vector<std::string>{"a", "w"};
+  if (op == "MatMul" && bias)
+    m.node("MatMul", {"a", "w"}, {"p"}).node("Add", {"b", "p"}, {"y"});
+  else if (op == "Gemm")
+    m.node(op, inputs, {"y"}, {{"transB", 1}});
+  else
+    m.node(op, inputs, {"y"});
+  return parsed(m);
+}
+
+StaticOptions correcting(const OnnxModel& model, const Shape& shape) {
+  StaticOptions options;
+  for (const auto& [tensor, channels] : calibrated_channels(model, shape)) options.input_means[tensor] = channels.mean;
+  return options;
+}
+
+TEST(QuantizeStatic, BiasCorrectionTakesWhatRoundingTheWeightsLoses) {
+  for (const char* backend : {"onnxruntime", "openvino"}) {
+    for (const auto& [op, bias] : {std::pair<std::string, bool>("Conv", true),
+                                   {"Conv", false},
+                                   {"Gemm", true},
+                                   {"Gemm", false},
+                                   {"MatMul", true}}) {
+      const OnnxModel original = one_sided(op, bias);
+      const Shape shape = op == "Conv" ? Shape{2, 8, 4, 4} : Shape{32, 8};
+      const Quantized plain = quantized(original, backend, shape),
+                      corrected = quantized(original, backend, shape, correcting(original, shape));
+      EXPECT_EQ(plain.summary.corrected_biases, 0U);
+      EXPECT_EQ(corrected.summary.corrected_biases, 1U) << backend << " " << op;
+      EXPECT_EQ(corrected.summary.quantized_nodes, plain.summary.quantized_nodes);
+      const Tensor input = random_tensor(shape, 300);
+      EXPECT_LT(compare(original, corrected.model, input).mse, 0.3 * compare(original, plain.model, input).mse)
+          << backend << " " << op << (bias ? " with a bias" : "");
+      // ONNX Runtime fuses a bias in 32 bits alone.
+      if (std::string_view(backend) != "onnxruntime" || op == "MatMul") continue;
+      EXPECT_EQ(count(corrected.model, "DequantizeLinear"), count(plain.model, "DequantizeLinear") + (bias ? 0U : 1U));
+    }
+  }
+}
+
+TEST(QuantizeStatic, AProductWithoutAnAdditionHasNothingToCorrect) {
+  const OnnxModel original = one_sided("MatMul", false);
+  EXPECT_EQ(quantized(original, "openvino", {32, 8}, correcting(original, {32, 8})).summary.corrected_biases, 0U);
+}
+
 }  // namespace
 }  // namespace speedster::compressor

@@ -261,6 +261,35 @@ TEST_F(Worker, StaticQuantizationFromCalibrationToDraft) {
   EXPECT_LT(relative_l2(expected, got), 0.1);
 }
 
+TEST_F(Worker, MigratedScalesChangeNoOutput) {
+  job::JobRequest calibrate = request("calibrate", {{"backend", "reference"}, {"vnni", true}, {"channels", true}});
+  calibrate.inputs["samples"] = path("store");
+  calibrate.owned = {"samples"};
+  const job::JobResult ranges = run(calibrate);
+  ASSERT_TRUE(ranges.ok()) << to_text(ranges.result);
+  job::JobRequest migrate = request("migrate-scales", {{"insert", true}});
+  migrate.inputs["ranges"] = ranges.directory / "out" / "ranges.json";
+  const job::JobResult migrated = run(migrate);
+  ASSERT_TRUE(migrated.ok()) << to_text(migrated.result);
+  EXPECT_EQ(migrated.result["summary"]["absorbed"], Json({"r"})) << to_text(migrated.result);
+  const auto outputs_of = [&](const fs::path& model) {
+    const job::JobResult draft = compile(model);
+    job::Child child = serve();
+    load(child, draft.directory / "out" / "package");
+    return floats(answer(child, {{"op", "run"}, {"indices", {5}}})["outputs"][0][0]);
+  };
+  EXPECT_LT(relative_l2(outputs_of(model_), outputs_of(migrated.directory / "out" / "model.onnx")), 1e-5);
+
+  migrate.options["strength"] = 1.5;
+  EXPECT_EQ(run(migrate).error().kind(), ErrorKind::kUsage);
+  calibrate.options.erase("channels");
+  migrate = request("quantize-static", {{"target", "onnxruntime"}, {"bias_correction", true}});
+  migrate.inputs["ranges"] = run(calibrate).directory / "out" / "ranges.json";
+  const job::JobResult without = run(migrate);
+  ASSERT_FALSE(without.ok()) << "ranges without channels";
+  EXPECT_NE(without.error().message().find("channels"), std::string::npos) << without.error().message();
+}
+
 TEST_F(Worker, WhatEachNodeLosesInInt8) {
   const Json options = {{"target", "onnxruntime"}, {"vnni", true}, {"calibration", "minmax"}, {"backend", "reference"}};
   job::JobRequest calibrate = request("calibrate", options);
