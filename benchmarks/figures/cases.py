@@ -1,13 +1,16 @@
 """The models that several figures share, with their samples: random weights, and real ones that packages carry."""
 
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 
 from figures.demo_model import DEMO, require
-from figures.models import materials
+from figures.models import inputs, materials
 from harness.command import WORK
+
+JUDGED = 32  # samples at most that no search or quantizer sees
 
 
 def words() -> np.ndarray:
@@ -51,23 +54,35 @@ def from_package(package: str, name: str) -> pathlib.Path:
     raise SystemExit(f"expected {package}/{name}; try make demo")
 
 
-def case(name: str) -> tuple[pathlib.Path, pathlib.Path, str, dict[str, np.ndarray]]:
-    """The model, its samples, the size of a call, and one call to time with."""
+@dataclasses.dataclass
+class Case:
+    model: pathlib.Path
+    data: pathlib.Path  # samples for a search or a quantizer
+    judge: dict[str, np.ndarray]  # others, on the first axis
+
+    @property
+    def one(self) -> dict[str, np.ndarray]:
+        """One call to time with."""
+        return {key: array[-1:] for key, array in self.judge.items()}
+
+    @property
+    def shapes(self) -> str:
+        return ",".join(f"{key}=" + "x".join(map(str, array.shape)) for key, array in self.one.items())
+
+
+def case(name: str) -> Case:
     if name in ("resnet50", "bert-base"):
         paths = materials("resnet50-b1" if name == "resnet50" else "bert-b1")
-        with np.load(paths["one"]) as file:
-            one = dict(file)
-        shapes = ",".join(f"{key}=" + "x".join(map(str, array.shape)) for key, array in one.items())
-        return paths["model"], paths["data"], shapes, one
+        return Case(paths["model"], paths["data"], inputs(name, JUDGED, 3))
     model, samples, key = {
         "rec": (lambda: DEMO / "rec.onnx", words, "x"),
         "det": (lambda: from_package("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx"), pages, "x"),
         "cls": (lambda: from_package("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx"), turned, "x"),
         "magika": (lambda: from_package("magika", "models/standard_v3_3/model.onnx"), contents, "bytes"),
     }[name]
-    data = WORK / "models" / name / "samples.npz"
+    data = WORK / "models" / name / "search.npz"
     data.parent.mkdir(parents=True, exist_ok=True)
     array = samples()
-    if not data.exists():
-        np.savez(data, **{key: array[:64]})
-    return model(), data, f"{key}=1x" + "x".join(map(str, array.shape[1:])), {key: array[-1:]}
+    judged = min(JUDGED, len(array) // 4)
+    np.savez(data, **{key: array[:-judged][:64]})
+    return Case(model(), data, {key: array[-judged:]})

@@ -78,7 +78,8 @@ def main() -> None:
     print(f"{processor()}; one thread, fp32")
     results = {}
     for name in sys.argv[1:] or MODELS:
-        model, data, shapes, _ = case(name)
+        known = case(name)
+        model = known.model
         onnxruntime, openvino = library("onnxruntime", "libonnxruntime.so.*"), library("openvino", "libopenvino_c.so.*")
         blobs = fresh(WORK / f"load/{name}-blobs")
         cases = {
@@ -87,7 +88,7 @@ def main() -> None:
             "openvino": {"CACHE_DIR": ["openvino", str(model), str(openvino), str(blobs), "f32"]}}
         for backend, rivals in cases.items():
             chain = {"backend": backend, "options": {"precision": "fp32"}, "steps": [], "precision": "fp32"}
-            made = package_of(chain, WORK / f"load/{name}-{backend}.speedster", model, "--data", data, "--shapes", shapes, "--threads", 1,
+            made = package_of(chain, WORK / f"load/{name}-{backend}.speedster", model, "--data", known.data, "--shapes", known.shapes, "--threads", 1,
                               cache=WORK / "cache/load")
             seconds = compare({"speedster": ["package", str(made), "original"], **rivals})
             best = min(rivals, key=lambda rival: statistics.median(seconds[rival]))

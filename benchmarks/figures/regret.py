@@ -35,8 +35,8 @@ def materials(name: str) -> tuple[pathlib.Path, list[object], dict[str, np.ndarr
         model, data = spoiled(name, 0)
         with np.load(data) as file:
             return model, ["--data", data, "--metric-drop", BUDGET], {key: file[key][-1] for key in file.files}
-    model, data, shapes, one = case(name)
-    return model, ["--data", data, "--shapes", shapes, "--metric-drop", 0.001], one
+    known = case(name)
+    return known.model, ["--data", known.data, "--shapes", known.shapes, "--metric-drop", 0.001], known.one
 
 
 def regrets(timings: Timings, choices: list[str]) -> list[float]:

@@ -8,73 +8,21 @@ processes by the vendor's own API, on one thread; ratios are to "all passes", so
 """
 
 import argparse
-import hashlib
-import json
 import pathlib
-import shutil
 import statistics
-import subprocess
 import sys
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.cases import case  # noqa: E402
-from harness.command import BUILD, WORK, has_vnni, processor, save, speedster  # noqa: E402
+from harness.command import WORK, has_vnni, processor, save  # noqa: E402
 from harness.interleave import interleave  # noqa: E402
+from harness.jobs import Jobs, summary  # noqa: E402
 
 FOLDER = WORK / "rewrites"
 BACKENDS = ("onnxruntime", "openvino")
 CALIBRATION = 16
-
-
-class Jobs:
-    """Steps of the worker, each in a folder of its own, kept until the model or the worker changes."""
-
-    def __init__(self, name: str, model: pathlib.Path, data: pathlib.Path, shapes: str) -> None:
-        self.folder, self.model, self.data, self.shapes = FOLDER / name, model, data, shapes
-        self.worker = BUILD / "bin/speedster-worker"
-
-    def store(self) -> pathlib.Path:
-        """The samples as the worker wants them: a search makes them, whatever becomes of it."""
-        cache = self.folder / "cache"
-        if not any(cache.glob("samples/*/index.json")):
-            speedster("optimize", self.model, "--data", self.data, "--shapes", self.shapes, "--threads", 1, "--backends", "onnxruntime",
-                      "--precisions", "fp32", "--time-budget", "20s", ok=(0, 3, 6), cache=cache)
-        return next(cache.glob("samples/*/index.json")).parent
-
-    def run(self, step: str, model: pathlib.Path, options: dict, **inputs: pathlib.Path) -> pathlib.Path:
-        told = json.dumps([step, str(model), options, {k: str(v) for k, v in inputs.items()}, self.worker.stat().st_mtime])
-        job = self.folder / "jobs" / hashlib.sha256(told.encode()).hexdigest()[:16]
-        if (job / "done").exists():
-            return job
-        shutil.rmtree(job, ignore_errors=True)
-        places = {"model": f"inputs/model/{model.name}"}
-        (job / "inputs/model").mkdir(parents=True)
-        for file in (model, model.with_name(model.name + ".data")):
-            if file.exists():
-                shutil.copyfile(file, job / "inputs/model" / file.name)
-        for name, path in inputs.items():
-            places[name] = f"inputs/{name}" + ("" if path.is_dir() else f"/{path.name}")
-            if path.is_dir():
-                shutil.copytree(path, job / places[name])
-            else:
-                (job / places[name]).parent.mkdir()
-                shutil.copyfile(path, job / places[name])
-        request = {"step": step, "kind": "compress", "version": 1, "toolchain": "", "inputs": places, "options": options, "threads": 1}
-        (job / "request.json").write_text(json.dumps(request))
-        with (job / "log.txt").open("w") as log:
-            subprocess.run([str(self.worker), "job", "."], cwd=job, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        result = json.loads((job / "result.json").read_text())
-        if not result.get("ok"):
-            raise RuntimeError(f"{step} failed in {job}: {result['error']['message']}")
-        shutil.rmtree(job / "inputs")  # a copy of the weights for each variant adds up
-        (job / "done").touch()
-        return job
-
-
-def summary(job: pathlib.Path) -> dict:
-    return json.loads((job / "result.json").read_text())["summary"]
 
 
 def quantized(jobs: Jobs, model: pathlib.Path, backend: str, store: pathlib.Path, count: int) -> tuple[pathlib.Path, dict]:
@@ -91,11 +39,12 @@ def size(model: pathlib.Path) -> int:
 
 
 def measure(name: str, smoke: bool) -> dict:
-    model, data, shapes, one = case(name)
-    jobs = Jobs(name, model, data, shapes)
+    known = case(name)
+    model = known.model
+    jobs = Jobs(FOLDER / name, model, known.data, known.shapes)
     store = jobs.store()
     call = jobs.folder / "one.npz"
-    np.savez(call, **one)
+    np.savez(call, **known.one)
     rewritten = jobs.run("rewrite", model, {"disable": []}, samples=store)
     passes = summary(rewritten)["passes"]
     changing = [row["name"] for row in passes if row["changes"] > 0 and not row["undone"]]

@@ -3,7 +3,8 @@
     python caller.py SPEC.json
 
 SPEC: {"kind": "onnxruntime" | "openvino" | "package", "path", "threads" (0 = the vendor's default), "inputs": NPZ,
-       "options": {…}, "library": libspeedster_runtime.so (package only)}.
+       "options": {…}, "library": libspeedster_runtime.so (package only), "outputs": NPZ to write the outputs of these inputs to,
+       "judge": NPZ of more inputs, a call for each index of the first axis, and "judged": NPZ for what comes out of them}.
 Speaks JSON lines: after loading {"loaded": {…}}; then for each line "SECONDS" on stdin {"median": s, "calls": n}, the median of
 the single calls of a block of at least SECONDS and 5 calls, after a warm part of a fifth of it.
 """
@@ -39,7 +40,8 @@ def onnxruntime_call(spec: dict, feeds: dict[str, np.ndarray]):
     binding.clear_binding_outputs()
     for output, value in zip(session.get_outputs(), kept):
         binding.bind_ortvalue_output(output.name, value)
-    return (lambda: session.run_with_iobinding(binding)), (lambda: [v.numpy() for v in kept]), (values, kept)
+    feed = lambda arrays: [values[name].update_inplace(array) for name, array in arrays.items()]
+    return (lambda: session.run_with_iobinding(binding)), (lambda: [v.numpy() for v in kept]), feed
 
 
 def openvino_call(spec: dict, feeds: dict[str, np.ndarray]):
@@ -57,7 +59,12 @@ def openvino_call(spec: dict, feeds: dict[str, np.ndarray]):
         tensors.append(openvino.Tensor(feeds[name], shared_memory=True))
         request.set_tensor(port, tensors[-1])
     request.infer()
-    return request.infer, (lambda: [request.get_output_tensor(i).data.copy() for i in range(len(model.outputs))]), (model, tensors)
+
+    def feed(arrays: dict[str, np.ndarray], _keep: tuple = (model, tensors)) -> None:
+        for name, array in arrays.items():
+            feeds[name][...] = array
+
+    return request.infer, (lambda: [request.get_output_tensor(i).data.copy() for i in range(len(model.outputs))]), feed
 
 
 class DLDevice(ctypes.Structure):
@@ -136,20 +143,40 @@ def package_call(spec: dict, feeds: dict[str, np.ndarray]):
         if error := run(context):
             check(error)
 
+    def feed(arrays: dict[str, np.ndarray], _keep: list = keep) -> None:
+        for name, array in arrays.items():
+            feeds[name][...] = array
+
     call()
-    return call, (lambda: outputs), keep
+    return call, (lambda: outputs), feed
+
+
+def judge(spec: dict, call, outputs, feed) -> None:
+    """Outputs of all inputs to judge by, one after the other, joined on a new first axis."""
+    with np.load(spec["judge"]) as file:
+        arrays = {name: file[name] for name in file.files}
+    rows: list[list[np.ndarray]] = []
+    for i in range(len(next(iter(arrays.values())))):
+        feed({name: np.ascontiguousarray(array[i:i + 1]) for name, array in arrays.items()})
+        call()
+        rows.append([output.copy() for output in outputs()])
+    np.savez(spec["judged"], *(np.stack(output) for output in zip(*rows, strict=True)))
 
 
 def main() -> None:
     spec = json.loads(pathlib.Path(sys.argv[1]).read_text())
     with np.load(spec["inputs"]) as file:
         feeds = {name: np.ascontiguousarray(file[name]) for name in file.files}
+    timed = {name: array.copy() for name, array in feeds.items()}
     begin = time.perf_counter()
     kinds = {"onnxruntime": onnxruntime_call, "openvino": openvino_call, "package": package_call}
-    call, outputs, keep = kinds[spec["kind"]](spec, feeds)
+    call, outputs, feed = kinds[spec["kind"]](spec, feeds)
     print(json.dumps({"loaded": {"seconds": time.perf_counter() - begin}}), flush=True)
     if spec.get("outputs"):
         np.savez(spec["outputs"], *outputs())
+    if spec.get("judged"):
+        judge(spec, call, outputs, feed)
+        feed(timed)
     clock = time.perf_counter
     for line in sys.stdin:
         seconds = float(line)
@@ -164,7 +191,6 @@ def main() -> None:
             call()
             times.append(clock() - start)
         print(json.dumps({"median": statistics.median(times), "calls": len(times)}), flush=True)
-    del keep
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """ONNX Runtime's static quantizer after its own pre-processing, set up by hand: QDQ, unsigned activations, signed per-channel
-weights (7 bits without VNNI, as its documentation advises). usage: onnxruntime_qdq.py MODEL.onnx SAMPLES.npz OUT.onnx"""
+weights (7 bits without VNNI, as its documentation advises; scales per channel want opset 13). usage: onnxruntime_qdq.py MODEL.onnx SAMPLES.npz OUT.onnx"""
 
 import pathlib
 import sys
 import tempfile
 
 import numpy as np
+import onnx
+import onnx.version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -27,6 +29,10 @@ def main() -> None:
     vnni = "avx512_vnni" in flags or "avx_vnni" in flags
     with tempfile.TemporaryDirectory() as folder:
         prepared = pathlib.Path(folder) / "prepared.onnx"
+        graph = onnx.load(source, load_external_data=False)
+        if next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")) < 13:
+            source = str(pathlib.Path(folder) / "raised.onnx")
+            onnx.save(onnx.version_converter.convert_version(graph, 13), source)
         large = pathlib.Path(source).stat().st_size < 1 << 20 or pathlib.Path(source).stat().st_size > 256 << 20
         quant_pre_process(source, str(prepared), skip_symbolic_shape=True, save_as_external_data=large)
         # For a transformer its documentation quantizes MatMul alone.
