@@ -84,5 +84,6 @@ def case(name: str) -> Case:
     data.parent.mkdir(parents=True, exist_ok=True)
     array = samples()
     judged = min(JUDGED, len(array) // 4)
-    np.savez(data, **{key: array[:-judged][:64]})
+    if not data.exists():
+        np.savez(data, **{key: array[:-judged][:64]})
     return Case(model(), data, {key: array[-judged:]})

@@ -25,7 +25,8 @@ class Jobs:
         return next(cache.glob("samples/*/index.json")).parent
 
     def run(self, step: str, model: pathlib.Path, options: dict, **inputs: pathlib.Path) -> pathlib.Path:
-        told = json.dumps([step, str(model), options, {k: str(v) for k, v in inputs.items()}, self.worker.stat().st_mtime])
+        files = [model, *inputs.values()]
+        told = json.dumps([step, options, [str(file) for file in files], [file.stat().st_mtime for file in files], self.worker.stat().st_mtime])
         job = self.folder / "jobs" / hashlib.sha256(told.encode()).hexdigest()[:16]
         if (job / "done").exists():
             return job

@@ -32,7 +32,7 @@ def main() -> None:
         graph = onnx.load(source, load_external_data=False)
         if next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")) < 13:
             source = str(pathlib.Path(folder) / "raised.onnx")
-            onnx.save(onnx.version_converter.convert_version(graph, 13), source)
+            onnx.save(onnx.version_converter.convert_version(onnx.load(sys.argv[1]), 13), source)
         large = pathlib.Path(source).stat().st_size < 1 << 20 or pathlib.Path(source).stat().st_size > 256 << 20
         quant_pre_process(source, str(prepared), skip_symbolic_shape=True, save_as_external_data=large)
         # For a transformer its documentation quantizes MatMul alone.

@@ -41,9 +41,11 @@ void ChannelCollector::observe(const std::string& tensor, const TensorView& valu
   std::size_t inner = 1;
   for (std::size_t i = axis + 1; i < values.shape.size(); ++i) inner *= static_cast<std::size_t>(values.shape[i]);
   Sums& sums = tensors_[tensor];
-  if (sums.peak.empty()) sums.peak.resize(channels), sums.sum.resize(channels);
-  sums.changes = sums.changes || sums.peak.size() != channels;
+  if (sums.peak.empty()) sums.peak.resize(channels), sums.sum.resize(channels), sums.extents.resize(behind);
+  sums.changes = sums.changes || sums.peak.size() != channels || sums.extents.size() != behind;
   if (sums.changes) return;
+  for (std::size_t i = 0; i < behind; ++i) sums.extents[i] += static_cast<double>(values.shape[axis + 1 + i]);
+  ++sums.samples;
   const std::span<const float> all = values.as<float>();
   const std::size_t blocks = all.size() / inner;
   sums.count += static_cast<double>(all.size() / channels);
@@ -65,8 +67,9 @@ ChannelTable ChannelCollector::statistics() const {
   ChannelTable channels;
   for (const auto& [tensor, sums] : tensors_) {
     if (sums.changes) continue;
-    ChannelStatistics found{{sums.peak.begin(), sums.peak.end()}, {}};
+    ChannelStatistics found{{sums.peak.begin(), sums.peak.end()}, {}, {}};
     for (const double sum : sums.sum) found.mean.push_back(sum / sums.count);
+    for (const double extent : sums.extents) found.extents.push_back(extent / sums.samples);
     if (all_finite(found.peak) && all_finite(found.mean)) channels.emplace(tensor, std::move(found));
   }
   return channels;

@@ -26,12 +26,13 @@ constexpr double kEven = 1.5;
 // A channel that is hardly used does not get a step a thousand times finer.
 constexpr double kMost = 1000;
 
-/// f(c · x) = c · f(x) for every c above 0, channel by channel.
-bool keeps_scales(const NodeProto& node) {
-  static const std::set<std::string_view> kSuch = {"AveragePool", "Dropout",   "GlobalAveragePool", "GlobalMaxPool",
-                                                   "Identity",    "LeakyRelu", "MaxPool",           "Relu"};
+/// f(c · x) = c · f(x) for every c above 0, channel by channel. Pools do not look at the second axis alone.
+bool keeps_scales(const NodeProto& node, const rewrite::Channels& where) {
+  static const std::set<std::string_view> kSuch = {"Dropout", "Identity", "LeakyRelu", "Relu"},
+                                          kPools = {"AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"};
+  const bool keeps = kSuch.contains(node.op_type()) || (kPools.contains(node.op_type()) && where.behind > 0);
   const bool one_output = node.output_size() == 1 || (node.output_size() == 2 && node.output(1).empty());
-  return is_op(&node, node.op_type()) && kSuch.contains(node.op_type()) && one_output;
+  return is_op(&node, node.op_type()) && keeps && one_output;
 }
 
 /// Layers of a graph by their nodes, each made at the first question.
@@ -79,18 +80,19 @@ class Migration {
     bool all = !graph_.is_output(tensor);
     for (NodeProto* node : graph_.consumers(tensor)) {
       LinearLayer* layer = layers_.of(node);
-      const bool reads = layer && node->input(0) == tensor && !is_excluded(*node, {}, options_.exclude_patterns);
+      // Who sees the channels on another axis than calibration did cannot share factors.
+      const bool reads = layer && node->input(0) == tensor && layer->inputs().behind == seen->second.extents.size() &&
+                         !is_excluded(*node, {}, options_.exclude_patterns);
       if (reads && static_cast<std::size_t>(layer->inputs().count) != seen->second.peak.size())
         return Error(ErrorKind::kBadInput, "[migrate-scales] expected " + std::to_string(layer->inputs().count) +
                                                " channels of '" + tensor + "', got " +
                                                std::to_string(seen->second.peak.size()) + "; try to calibrate again");
-      // Two readers that see the channels on different axes cannot share factors.
-      if (reads && (readers.empty() || layers_.of(readers.front())->inputs().behind == layer->inputs().behind))
+      if (reads)
         readers.push_back(node);
       else
         all = false;
     }
-    if (readers.empty()) return std::string("excluded");
+    if (readers.empty()) return std::string("nobody may take the factors");
     SPEEDSTER_ASSIGN(const std::vector<double> factors, factors_for(seen->second.peak, readers));
     const auto [least, most] = std::ranges::minmax(factors);
     if (most < kEven * least) return std::string("its channels are even");
@@ -147,7 +149,7 @@ class Migration {
     while (true) {
       NodeProto* node = graph_.producer(value);
       if (!node || (value != tensor && !graph_.has_one_use(value))) return false;
-      if (keeps_scales(*node)) {
+      if (keeps_scales(*node, where)) {
         value = node->input(0);
         continue;
       }
@@ -180,7 +182,7 @@ class Migration {
       changed(&node);
       return true;
     }
-    const bool batch = is_op(&node, "BatchNormalization") && where.behind + 2 == where.rank && node.output_size() == 1;
+    const bool batch = is_op(&node, "BatchNormalization") && where.behind > 0 && node.output_size() == 1;
     const bool layer =
         is_op(&node, "LayerNormalization") && where.behind == 0 && onnx_model::int_attribute(node, "axis", -1) == -1;
     if ((!batch && !layer) || node.input_size() < 2) return false;
@@ -198,18 +200,20 @@ class Migration {
     return true;
   }
 
-  /// One value a channel, in a shape that meets the channels' axis.
+  /// One value a channel, in a shape that meets the channels' axis and has at least this rank.
   std::string channel_constant(const std::string& base, const std::vector<double>& values,
-                               const rewrite::Channels& where) {
+                               const rewrite::Channels& where, std::size_t rank = 0) {
     const std::vector<float> rounded(values.begin(), values.end());
-    Shape shape(where.behind + 1, 1);
-    shape[0] = where.count;
+    Shape shape(std::max(rank, where.behind + 1), 1);
+    shape[shape.size() - 1 - where.behind] = where.count;
     return graph_.add_constant(base, Tensor::from<float>(DType::kFloat32, shape, rounded));
   }
   void set_constant(NodeProto& node, const std::string& input, const std::vector<double>& values,
                     const rewrite::Channels& where) {
     const int place = rewrite::other_input(node, input);
-    graph_.set_input(node, place, channel_constant(node.input(place) + "_scaled", values, where));
+    // A constant of more axes than the other operand gives the result its rank.
+    const std::size_t rank = graph_.constant(node.input(place))->shape.size();
+    graph_.set_input(node, place, channel_constant(node.input(place) + "_scaled", values, where, rank));
   }
 
   void multiply(const std::string& tensor, const Affine& scale, const rewrite::Channels& where,

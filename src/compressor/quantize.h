@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compressor/channels.h"
 #include "onnx/model.h"
 
 namespace speedster::compressor {
@@ -54,10 +55,8 @@ struct StaticOptions {
   double percentile = 99.99;
   std::set<std::string> exclude_nodes;        ///< by name
   std::vector<std::string> exclude_patterns;  ///< shell patterns on node names or operator types
-  /// Means of activations, a value a channel: where they are known, what rounding the weights does to the mean of an
-  /// output goes into the bias (Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction",
-  /// ICCV 2019, 4.2).
-  std::map<std::string, std::vector<double>> input_means;
+  /// Of activations: where they are known, biases are corrected (bias_correction.h).
+  ChannelTable channels;
 };
 
 /// Activation tensors whose ranges static quantization needs, in topological order.

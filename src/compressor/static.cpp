@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
+#include "compressor/bias_correction.h"
 #include "compressor/placement.h"
 #include "compressor/quantize.h"
 #include "compressor/switches.h"
 #include "compressor/weights.h"
 #include "onnx/dtypes.h"
 #include "onnx/version.h"
-#include "rewrite/linear_layer.h"
 
 namespace speedster::compressor {
 namespace {
@@ -50,12 +51,9 @@ Result<Grid> grid_for(const std::string& tensor, const Range& range, bool is_uns
 class StaticQuantizer {
  public:
   StaticQuantizer(OnnxModel& model, const Target& target, const Ranges& ranges, const StaticOptions& options)
-      : target_(target),
-        ranges_(ranges),
-        input_means_(options.input_means),
-        types_(input_means_.empty() ? rewrite::Types() : onnx_model::value_types(model)),
-        graph_(model),
-        placement_(place_quantizers(graph_, target, options)) {}
+      : target_(target), ranges_(ranges), graph_(model), placement_(place_quantizers(graph_, target, options)) {
+    if (!options.channels.empty()) corrector_.emplace(graph_, onnx_model::value_types(model), options.channels);
+  }
 
   /// Every value is read through the switch of its node: see with_switches().
   void add_switches() {
@@ -100,7 +98,7 @@ class StaticQuantizer {
     for (const QuantizedNode& quantized : placement_.nodes)
       summary.nodes.push_back(onnx_model::node_label(*quantized.node));
     summary.skipped = placement_.skipped;
-    summary.corrected_biases = corrected_;
+    if (corrector_) summary.corrected_biases = corrector_->count();
     SPEEDSTER_TRY(graph_.finish());
     return summary;
   }
@@ -205,15 +203,8 @@ class StaticQuantizer {
   Result<void> quantize_weights(const QuantizedNode& quantized) {
     if (!quantized.constant_weight) return {};
     NodeProto& node = *quantized.node;
-    // Both before the weights are replaced: what they are is read from the node.
-    const std::optional<Correction> correction = correction_of(node);
-    if (correction && node.op_type() != "MatMul" && (node.input_size() < 3 || node.input(2).empty())) {
-      const std::int64_t channels = correction->layer.outputs().count;
-      const std::vector<float> zeros(static_cast<std::size_t>(channels), 0.0F);
-      graph_.set_input(
-          node, 2,
-          graph_.add_constant(node.output(0) + "_bias", Tensor::from<float>(DType::kFloat32, {channels}, zeros)));
-    }
+    std::optional<BiasCorrector::Layer> correction;
+    if (corrector_) correction = corrector_->layer(node);  // before its weights are replaced
     const double activation_scale = static_cast<double>(grids_.at(node.input(0)).scale);
     const bool biased = target_.quantize_bias && node.input_size() > 2 && !node.input(2).empty();
     Tensor bias;
@@ -224,15 +215,14 @@ class StaticQuantizer {
                      stored_weight(node, quantized.axis, biased ? &bias : nullptr, activation_scale));
     std::vector<double> shifts;
     if (correction) {
-      SPEEDSTER_ASSIGN(shifts, lost_means(*correction, node, stored, quantized.axis));
+      SPEEDSTER_ASSIGN(shifts, corrector_->lost(*correction, stored.values, stored.scales, quantized.axis));
     }
     const std::string weight = dequantized(stored.values, stored.scale, quantized.axis, node.input(1));
     graph_.set_input(node, 1, seen_by(node, weight, node.input(1)));
-    if (!biased) return correct_float(node, shifts);
+    if (!biased) return shifts.empty() ? Result<void>() : corrector_->add(node, shifts);
+    if (!shifts.empty()) corrector_->add(bias, shifts);
 
     const auto values = bias.as<float>();
-    for (std::size_t i = 0; i < shifts.size(); ++i) values[i] += static_cast<float>(shifts[i]);
-    corrected_ += shifts.empty() ? 0 : 1;
     Tensor integers(DType::kInt32, {bias.count()});
     std::vector<float> scales(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -254,56 +244,6 @@ class StaticQuantizer {
     std::string values, scale;
     std::vector<float> scales;
   };
-
-  /// A layer and the means of what it reads.
-  struct Correction {
-    rewrite::LinearLayer layer;
-    const std::vector<double>* means;
-  };
-  std::optional<Correction> correction_of(NodeProto& node) {
-    const auto means = input_means_.find(node.input(0));
-    // What a transposed convolution adds up depends on the place.
-    if (means == input_means_.end() || node.op_type() == "ConvTranspose") return std::nullopt;
-    std::optional<rewrite::LinearLayer> layer = rewrite::LinearLayer::of(graph_, node, types_);
-    if (!layer || static_cast<std::size_t>(layer->inputs().count) != means->second.size()) return std::nullopt;
-    return Correction{std::move(*layer), &means->second};
-  }
-
-  /// What rounding the weights takes from the mean of each output.
-  Result<std::vector<double>> lost_means(const Correction& correction, const NodeProto& node, const Stored& stored,
-                                         std::int64_t axis) const {
-    SPEEDSTER_ASSIGN(Tensor weight, graph_.load_constant(node.input(1)));
-    SPEEDSTER_ASSIGN(const Tensor integers, graph_.load_constant(stored.values));
-    const auto values = weight.as<float>();
-    const auto rounded = integers.as<std::int8_t>();
-    const std::size_t inner = axis < 0 ? 1 : slice_size(weight.shape(), axis);
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] -= stored.scales[i / inner % stored.scales.size()] * static_cast<float>(rounded[i]);
-    return correction.layer.respond(weight, *correction.means);
-  }
-
-  /// Into a bias in float: the node's own, or that of the addition behind a product.
-  Result<void> correct_float(NodeProto& node, const std::vector<double>& shifts) {
-    if (shifts.empty()) return {};
-    NodeProto* adds = &node;
-    int place = 2;
-    if (node.op_type() == "MatMul") {
-      adds = graph_.has_one_use(node.output(0)) ? graph_.consumers(node.output(0)).front() : nullptr;
-      if (!adds || onnx_model::operator_name(*adds) != "Add") return {};
-      place = adds->input(0) == node.output(0) ? 1 : 0;
-    }
-    const auto known = graph_.constant(adds->input(place));
-    // One value a channel, on the last axis of what a product gives out.
-    const bool fits = known && known->dtype == DType::kFloat32 && !known->shape.empty() &&
-                      known->shape.back() == static_cast<std::int64_t>(shifts.size()) &&
-                      element_count(known->shape) == known->shape.back();
-    if (!fits) return {};
-    SPEEDSTER_ASSIGN(Tensor bias, graph_.load_constant(adds->input(place)));
-    for (std::size_t i = 0; i < shifts.size(); ++i) bias.as<float>()[i] += static_cast<float>(shifts[i]);
-    graph_.set_input(*adds, place, graph_.add_constant(adds->input(place) + "_corrected", bias));
-    ++corrected_;
-    return {};
-  }
 
   /// The quantized form of input 1, made once for all nodes that share the weight and its axis.
   Result<Stored> stored_weight(const NodeProto& node, std::int64_t axis, const Tensor* bias, double activation_scale) {
@@ -357,11 +297,9 @@ class StaticQuantizer {
 
   const Target& target_;
   const Ranges& ranges_;
-  const std::map<std::string, std::vector<double>>& input_means_;
-  rewrite::Types types_;
   Graph graph_;
   Placement placement_;
-  std::size_t corrected_ = 0;
+  std::optional<BiasCorrector> corrector_;
   std::map<std::string, Grid> grids_;
   std::map<std::pair<std::string, std::int64_t>, Stored> stored_;
   std::map<const NodeProto*, std::string> switches_;    // by node; empty without switches

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace speedster::compressor {
 namespace {
@@ -73,30 +74,32 @@ Result<Ranges> ranges_from_json(const Json& json) {
 Json to_json(const ChannelTable& channels) {
   Json json = Json::object();
   for (const auto& [tensor, statistics] : channels)
-    json[tensor] = {{"peak", statistics.peak}, {"mean", statistics.mean}};
+    json[tensor] = {{"peak", statistics.peak}, {"mean", statistics.mean}, {"extents", statistics.extents}};
   return json;
 }
 
 Result<ChannelTable> channels_from_json(const Json& json) {
   const auto refuse = [](const std::string& got) {
     return Error(ErrorKind::kCorrupt,
-                 R"([quantize] expected channels as {tensor: {"peak": […], "mean": […]}}, got )" + got);
+                 R"([quantize] expected channels as {tensor: {"peak": […], "mean": […], "extents": […]}}, got )" + got);
   };
   if (!json.is_object()) return refuse("no object");
-  const auto numbers = [](const Json& object, const char* key) {
+  const auto numbers = [](const Json& object, const char* key) -> std::optional<std::vector<double>> {
+    if (!object.is_object() || !object.contains(key) || !object[key].is_array()) return std::nullopt;
     std::vector<double> values;
-    if (!object.is_object() || !object.contains(key) || !object[key].is_array()) return values;
     for (const Json& value : object[key])
       if (value.is_number() && std::isfinite(value.get<double>())) values.push_back(value.get<double>());
-    return values.size() == object[key].size() ? values : std::vector<double>();
+    return values.size() == object[key].size() ? std::optional(std::move(values)) : std::nullopt;
   };
+  const auto negative = [](double value) { return value < 0; };
   ChannelTable channels;
   for (const auto& [tensor, statistics] : json.items()) {
-    ChannelStatistics found{numbers(statistics, "peak"), numbers(statistics, "mean")};
-    const bool complete = !found.peak.empty() && found.mean.size() == found.peak.size();
-    if (!complete || std::ranges::any_of(found.peak, [](double peak) { return peak < 0; }))
+    auto peak = numbers(statistics, "peak"), mean = numbers(statistics, "mean"),
+         extents = numbers(statistics, "extents");
+    if (!peak || !mean || !extents || peak->empty() || peak->size() != mean->size() ||
+        std::ranges::any_of(*peak, negative) || std::ranges::any_of(*extents, negative))
       return refuse("another value for '" + tensor + "'");
-    channels.emplace(tensor, std::move(found));
+    channels.emplace(tensor, ChannelStatistics{*std::move(peak), *std::move(mean), *std::move(extents)});
   }
   return channels;
 }

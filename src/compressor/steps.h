@@ -26,7 +26,7 @@ Json to_json(const QuantizationSummary& summary);
 Json to_json(const Ranges& ranges);
 /// Kind corrupt for anything that to_json() would not write.
 Result<Ranges> ranges_from_json(const Json& json);
-/// {TENSOR: {"peak": […], "mean": […]}, …}
+/// {TENSOR: {"peak": […], "mean": […], "extents": […]}, …}
 Json to_json(const ChannelTable& channels);
 /// Kind corrupt for anything that to_json() would not write.
 Result<ChannelTable> channels_from_json(const Json& json);

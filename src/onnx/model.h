@@ -36,6 +36,7 @@ class OnnxModel {
   OnnxModel(OnnxModel&&) noexcept;
   OnnxModel& operator=(OnnxModel&&) noexcept;
   ~OnnxModel();
+  /// Shares the temporary file of values that were made (set_values): not to be edited on another thread.
   OnnxModel clone() const;
 
   ::onnx::ModelProto& proto();

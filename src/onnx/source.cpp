@@ -47,7 +47,11 @@ Result<std::uint64_t> ByteSource::append(std::span<const std::byte> bytes) {
   for (std::uint64_t at = begin; !bytes.empty();) {
     const ssize_t put = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
     if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return errno_error(put < 0 ? errno : ENOSPC, "onnx", "room for temporary files", path_);
+    if (put <= 0) {
+      Error error = errno_error(put < 0 ? errno : ENOSPC, "onnx", "room for temporary files", path_);
+      if (::ftruncate(fd_.get(), static_cast<off_t>(begin)) != 0) return error;  // others need the room
+      return error;
+    }
     bytes = bytes.subspan(static_cast<std::size_t>(put));
     at += static_cast<std::uint64_t>(put);
     if (bytes.empty()) size_ = at;

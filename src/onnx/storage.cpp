@@ -181,11 +181,14 @@ void visit_tensors(::onnx::ModelProto& model, const std::function<bool(TensorPro
 void visit_tensors(::onnx::NodeProto& node, const std::function<bool(TensorProto&)>& visit) { visit_node(node, visit); }
 
 Result<void> Storage::store(const Tensor& values, TensorProto& tensor) {
+  if (scratch_is_full_)
+    return Error(ErrorKind::kNoSpace, "[onnx] expected room for temporary files, got none before; try another TMPDIR");
   if (!scratch_) {
     SPEEDSTER_ASSIGN(scratch_, ByteSource::scratch());
   }
-  SPEEDSTER_ASSIGN(const std::uint64_t offset,
-                   scratch_->append({static_cast<const std::byte*>(values.data()), values.bytes()}));
+  const auto appended = scratch_->append({static_cast<const std::byte*>(values.data()), values.bytes()});
+  scratch_is_full_ = !appended.ok();
+  SPEEDSTER_ASSIGN(const std::uint64_t offset, appended);
   tensor.set_data_location(TensorProto::EXTERNAL);
   auto* range = tensor.add_external_data();
   range->set_key(kScratchKey);

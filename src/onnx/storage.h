@@ -54,6 +54,7 @@ class Storage {
   std::shared_ptr<const ByteSource> own_;
   std::filesystem::path folder_;
   std::shared_ptr<ByteSource> scratch_;  ///< made when it is first needed
+  bool scratch_is_full_ = false;         ///< one refusal is enough
 };
 
 /// True where the values are not in the proto itself.

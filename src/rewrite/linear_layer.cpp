@@ -103,11 +103,13 @@ Result<std::vector<double>> LinearLayer::input_shares() const {
   return shares;
 }
 
-std::vector<double> LinearLayer::respond(const Tensor& weights, std::span<const double> inputs) const {
+std::vector<double> LinearLayer::respond(const Tensor& weights, std::span<const double> inputs,
+                                         std::span<const double> taps) const {
   std::vector<double> outputs(static_cast<std::size_t>(outputs_.count));
   const auto values = weights.as<float>();
   for (std::size_t e = 0; e < values.size(); ++e)
-    outputs[output_of(e)] += static_cast<double>(values[e]) * inputs[input_of(e)];
+    outputs[output_of(e)] +=
+        static_cast<double>(values[e]) * inputs[input_of(e)] * (taps.empty() ? 1 : taps[e % each_]);
   return outputs;
 }
 

@@ -29,8 +29,10 @@ class LinearLayer {
   bool depthwise() const { return static_cast<std::size_t>(inputs_.count) == groups_; }
   /// Of each input channel its largest weight, as a part of the largest weight of the same output (0 to 1).
   Result<std::vector<double>> input_shares() const;
-  /// What inputs that are one number a channel give with weights of this layer's shape: without padding and bias.
-  std::vector<double> respond(const Tensor& weights, std::span<const double> inputs) const;
+  /// What inputs that are one number a channel give with weights of this layer's shape, without bias. `taps` says how
+  /// much of each place of the kernel counts; empty: all of it.
+  std::vector<double> respond(const Tensor& weights, std::span<const double> inputs,
+                              std::span<const double> taps = {}) const;
 
   /// Folds in what comes behind, or before (in front of what was folded in before already).
   void fold_after(const Affine& affine) { after_ = after_.then(affine); }

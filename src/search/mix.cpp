@@ -140,16 +140,18 @@ class Mixer {
   Result<void> lose_less(const Candidate& base) {
     if (session_.stopping()) return {};
     const std::string subject = trials_subject(base) + ":" + kMigration;
-    if (session_.journal->find(kTrials, subject)) return {};  // there was no time for it
+    // There was no time for it; a time budget's own end counts.
+    if (!session_.total.limited() && session_.journal->find(kTrials, subject)) return {};
     if (out_of_time(0)) return session_.journal->record(kTrials, subject, 0U);
     Candidate finer = make_(losing_less(base.recipe));
     SPEEDSTER_TRY(prepare(session_, finer));
     if (!finer.out) SPEEDSTER_TRY(jury_.check(finer));
-    if (finer.out || !finer.searched) {
+    const bool holds = qualify(session_, finer) == Standing::kContender;
+    // Above a limit it would only grow with layers back.
+    if (!holds && (finer.out || !finer.searched || finer.row.fate == CandidateFate::kOverLimit)) {
       if (!session_.stopping()) mixes_.notes.push_back(finer.recipe.name + ": " + finer.row.reason);
       return {};
     }
-    const bool holds = qualify(session_, finer) == Standing::kContender;
     const double drop = finer.searched->value, before = base.searched->value;
     session_.tell(finer.recipe.name + ": drop " + short_number(drop) + (holds ? ", holds" : ""));
     if (holds) {
@@ -245,7 +247,7 @@ class Mixer {
   static compiler::Recipe losing_less(compiler::Recipe recipe) {
     const auto step = quantizing_step(recipe);
     for (const auto& [from, to] :
-         {std::pair<std::string_view, std::string_view>("static", "migrated"), {"minmax", "percentile"}})
+         {std::pair<std::string_view, std::string_view>("static-int8", "migrated-int8"), {"minmax", "percentile"}})
       if (const std::size_t at = recipe.name.find(from); at != std::string::npos)
         recipe.name.replace(at, from.size(), to);
     step->options["calibration"] = "percentile";

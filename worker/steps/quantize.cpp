@@ -29,12 +29,6 @@ Result<Json> saved(const StepContext& context, const OnnxModel& model, const com
   return saved(context, model, compressor::to_json(summary));
 }
 
-Result<Json> calibrated_input(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
-  SPEEDSTER_ASSIGN(const std::string text, read_file(path));
-  return parse_json(text, context.step);
-}
-
 }  // namespace
 
 Result<QuantizationOptions> quantization_options(const StepContext& context) {
@@ -61,16 +55,21 @@ Result<OnnxModel> model_input(const StepContext& context) {
   return OnnxModel::read(path);
 }
 
-Result<compressor::Ranges> ranges_input(const StepContext& context, const QuantizationOptions& options) {
-  SPEEDSTER_ASSIGN(const Json json, calibrated_input(context));
+Result<Json> calibration_input(const StepContext& context) {
+  SPEEDSTER_ASSIGN(const fs::path path, context.input("ranges"));
+  SPEEDSTER_ASSIGN(const std::string text, read_file(path));
+  return parse_json(text, context.step);
+}
+
+Result<compressor::Ranges> ranges_of(const Json& calibration, const QuantizationOptions& options,
+                                     const StepContext& context) {
   SPEEDSTER_ASSIGN(const Json* taken,
-                   json_object(json, compressor::calibration_name(options.fixed.calibration), context.step));
+                   json_object(calibration, compressor::calibration_name(options.fixed.calibration), context.step));
   return compressor::ranges_from_json(*taken);
 }
 
-Result<compressor::ChannelTable> channels_input(const StepContext& context) {
-  SPEEDSTER_ASSIGN(const Json json, calibrated_input(context));
-  SPEEDSTER_ASSIGN(const Json* taken, json_object(json, kChannels, context.step));
+Result<compressor::ChannelTable> channels_of(const Json& calibration, const StepContext& context) {
+  SPEEDSTER_ASSIGN(const Json* taken, json_object(calibration, kChannels, context.step));
   return compressor::channels_from_json(*taken);
 }
 
@@ -82,7 +81,8 @@ Result<Json> migrate_scales_step(const StepContext& context) {
                                         std::to_string(options.strength) + "; try 0.5");
   options.insert = context.flag("insert", options.insert);
   options.exclude_patterns = context.texts("exclude");
-  SPEEDSTER_ASSIGN(const compressor::ChannelTable channels, channels_input(context));
+  SPEEDSTER_ASSIGN(const Json calibration, calibration_input(context));
+  SPEEDSTER_ASSIGN(const compressor::ChannelTable channels, channels_of(calibration, context));
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const auto summary, compressor::migrate_scales(model, channels, options));
   if (summary.absorbed.empty() && summary.inserted.empty())
@@ -94,10 +94,10 @@ Result<Json> migrate_scales_step(const StepContext& context) {
 
 Result<Json> quantize_static_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(QuantizationOptions options, quantization_options(context));
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_input(context, options));
+  SPEEDSTER_ASSIGN(const Json calibration, calibration_input(context));
+  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_of(calibration, options, context));
   if (context.flag("bias_correction", false)) {
-    SPEEDSTER_ASSIGN(compressor::ChannelTable channels, channels_input(context));
-    for (auto& [tensor, statistics] : channels) options.fixed.input_means[tensor] = std::move(statistics.mean);
+    SPEEDSTER_ASSIGN(options.fixed.channels, channels_of(calibration, context));
   }
   SPEEDSTER_ASSIGN(OnnxModel model, model_input(context));
   SPEEDSTER_ASSIGN(const auto summary, compressor::quantize_static(model, options.target, ranges, options.fixed));

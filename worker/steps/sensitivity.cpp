@@ -42,7 +42,8 @@ Nodes nodes_of(const onnx_model::OnnxModel& model, const QuantizationOptions& op
 
 Result<Json> sensitivity_step(const StepContext& context) {
   SPEEDSTER_ASSIGN(const QuantizationOptions options, quantization_options(context));
-  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_input(context, options));
+  SPEEDSTER_ASSIGN(const Json calibration, calibration_input(context));
+  SPEEDSTER_ASSIGN(const compressor::Ranges ranges, ranges_of(calibration, options, context));
   SPEEDSTER_ASSIGN(const fs::path samples_path, context.input("samples"));
   SPEEDSTER_ASSIGN(const samples::SampleStore store, samples::SampleStore::open(samples_path));
   SPEEDSTER_ASSIGN(onnx_model::OnnxModel model, model_input(context));

@@ -26,6 +26,8 @@ TEST(Channels, PeaksAndMeansOfAllSamplesWhereverTheAxisIs) {
   EXPECT_THAT(channels.at("rows").peak, ElementsAre(4, 5, 12));
   EXPECT_THAT(channels.at("rows").mean, ElementsAre(5.0 / 4, 3.0 / 4, 9.0 / 4));
   EXPECT_THAT(channels.at("image").peak, ElementsAre(3, 6));
+  EXPECT_THAT(channels.at("image").extents, ElementsAre(3, 1));
+  EXPECT_TRUE(channels.at("rows").extents.empty());
   EXPECT_THAT(channels.at("image").mean, Pointwise(DoubleNear(1e-6), {2.0 / 3, 1.0}));
 }
 
@@ -49,6 +51,8 @@ TEST(Channels, WhatHasNoNumbersOrAnotherCountIsLeftOut) {
   collector.observe("endless", Tensor::from<float>(DType::kFloat32, {1, 2}, endless).view(), 0);
   collector.observe("changing", Tensor::from<float>(DType::kFloat32, {1, 2}, two).view(), 0);
   collector.observe("changing", Tensor::from<float>(DType::kFloat32, {1, 4}, four).view(), 0);
+  collector.observe("moving", Tensor::from<float>(DType::kFloat32, {2, 2}, four).view(), 0);
+  collector.observe("moving", Tensor::from<float>(DType::kFloat32, {2, 2}, four).view(), 1);
   collector.observe("integers", Tensor::from<std::int64_t>(DType::kInt64, {1, 2}, integers).view(), 0);
   collector.observe("flat", Tensor::from<float>(DType::kFloat32, {2}, two).view(), 1);
   collector.observe("empty", Tensor(DType::kFloat32, {0, 2}).view(), 0);
@@ -56,15 +60,18 @@ TEST(Channels, WhatHasNoNumbersOrAnotherCountIsLeftOut) {
 }
 
 TEST(Channels, ThroughJsonExactlyAndBrokenOnesAreRefused) {
-  const ChannelTable channels{{"a", {{1.0 / 3, 0}, {-0.1, 1e30}}}};
+  const ChannelTable channels{{"a", {{1.0 / 3, 0}, {-0.1, 1e30}, {7.5, 320}}}, {"rows", {{1}, {0}, {}}}};
   const ChannelTable back =
       value_or_throw(channels_from_json(value_or_throw(parse_json(to_text(to_json(channels)), "test"))));
   EXPECT_EQ(back.at("a").peak, channels.at("a").peak);
   EXPECT_EQ(back.at("a").mean, channels.at("a").mean);
+  EXPECT_EQ(back.at("a").extents, channels.at("a").extents);
+  EXPECT_TRUE(back.at("rows").extents.empty());
   for (const char* text :
-       {"[]", R"({"a":1})", R"({"a":{}})", R"({"a":{"peak":[1],"mean":[]}})", R"({"a":{"peak":[-1],"mean":[0]}})",
-
-        R"({"a":{"peak":[null],"mean":[0]}})", R"({"a":{"peak":[],"mean":[]}})"})
+       {"[]", R"({"a":1})", R"({"a":{}})", R"({"a":{"peak":[1],"mean":[0]}})",
+        R"({"a":{"peak":[1],"mean":[],"extents":[]}})", R"({"a":{"peak":[-1],"mean":[0],"extents":[]}})",
+        R"({"a":{"peak":[1],"mean":[0],"extents":[-1]}})", R"({"a":{"peak":[1],"mean":[0],"extents":["1"]}})",
+        R"({"a":{"peak":[null],"mean":[0],"extents":[]}})", R"({"a":{"peak":[],"mean":[],"extents":[]}})"})
     EXPECT_EQ(channels_from_json(value_or_throw(parse_json(text, "test"))).error().kind(), ErrorKind::kCorrupt) << text;
 }
 

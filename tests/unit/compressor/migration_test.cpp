@@ -173,21 +173,74 @@ TEST(MigrateScales, OutputsConstantsOfOthersAndExcludedReadersAreLeftAlone) {
   EXPECT_THAT(weights.summary.absorbed, ElementsAre("c"));
   MigrationOptions without;
   without.exclude_patterns = {"second"};
-  EXPECT_THAT(Migrated(shared, {2, 3, 8, 8}, without).summary.skipped, Contains("c: excluded"));
+  EXPECT_THAT(Migrated(shared, {2, 3, 8, 8}, without).summary.skipped, Contains("c: nobody may take the factors"));
+}
+
+TEST(MigrateScales, APoolOverTheChannelsOfAProductStopsThem) {
+  OnnxWriter m = norm_and_products();
+  m.initializer<float>("wp", {8, 6}, uniform(48, 5));
+  m.node("MaxPool", {"n"}, {"p"}, {{"kernel_shape", Extents{3}}, {"pads", Extents{1, 1}}});
+  m.node("MatMul", {"p", "wp"}, {"o"}).node("Add", {"q", "k"}, {"s"}).node("Add", {"s", "o"}, {"y"});
+  const Migrated kept(m, {2, 5, 8});
+  EXPECT_EQ(compare(kept.original, kept.model, random_tensor(kept.shape, 200)).relative_l2, 0);
+  MigrationOptions insert;
+  insert.insert = true;
+  Migrated(m, {2, 5, 8}, insert).expect_same();
+}
+
+TEST(MigrateScales, WhoReadsTheChannelsOnAnotherAxisKeepsThem) {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"n", 4, 9})
+      .output("y", OnnxType::kFloat, {"n", 4, 5})
+      .output("z", OnnxType::kFloat, {"n", 3, 9});
+  m.initializer<float>("w0", {4, 4, 1}, with_outlier(16, 4, 4, 1))
+      .initializer<float>("w1", {3, 4, 1}, uniform(12, 2))
+      .initializer<float>("w2", {9, 5}, uniform(45, 3));
+  m.node("Conv", {"x", "w0"}, {"t"}).node("Conv", {"t", "w1"}, {"z"}).node("MatMul", {"t", "w2"}, {"y"});
+  const Migrated kept(m, {2, 4, 9});
+  EXPECT_THAT(kept.summary.absorbed, IsEmpty()) << "the product reads t as it is";
+  MigrationOptions insert;
+  insert.insert = true;
+  const Migrated multiplied(m, {2, 4, 9}, insert);
+  multiplied.expect_same();
+  EXPECT_THAT(multiplied.summary.inserted, Contains("t"));
+}
+
+TEST(MigrateScales, NormalizationBehindAConvolutionTakesThem) {
+  OnnxWriter m = images();
+  m.initializer<float>("gamma", {6}, uniform(6, 5, 0.5F, 1.5F)).initializer<float>("beta", {6}, uniform(6, 6));
+  m.initializer<float>("mean", {6}, uniform(6, 7)).initializer<float>("variance", {6}, uniform(6, 8, 0.5F, 1.5F));
+  m.node("BatchNormalization", {"c", "gamma", "beta", "mean", "variance"}, {"b"}, {}, "norm");
+  m.node("AveragePool", {"b"}, {"p"}, {{"kernel_shape", Extents{2, 2}}}).node("Conv", {"p", "k2"}, {"y"});
+  const Migrated migrated(m, {2, 3, 8, 8});
+  migrated.expect_same();
+  EXPECT_THAT(migrated.summary.absorbed, ElementsAre("p"));
+}
+
+TEST(MigrateScales, AConstantOfMoreAxesKeepsThem) {
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {5, 8}).output("y", OnnxType::kFloat, {1, 5, 4});
+  m.initializer<float>("w1", {8, 6}, with_outlier(48, 6, 1, 1))
+      .initializer<float>("b1", {1, 1, 6}, uniform(6, 2))
+      .initializer<float>("w2", {6, 4}, uniform(24, 3));
+  m.node("MatMul", {"x", "w1"}, {"p"}).node("Add", {"p", "b1"}, {"s"}).node("MatMul", {"s", "w2"}, {"y"});
+  const Migrated migrated(m, {5, 8});
+  migrated.expect_same();
+  EXPECT_THAT(migrated.summary.absorbed, ElementsAre("s"));
 }
 
 TEST(MigrateScales, EvenChannelsStayAndForeignOnesAreRefused) {
   OnnxWriter m = images();
   m.node("Conv", {"c", "k2"}, {"y"});
   OnnxModel model = parsed(m);
-  const ChannelStatistics even{std::vector<double>(6, 2.0), std::vector<double>(6, 0.0)};
+  const ChannelStatistics even{std::vector<double>(6, 2.0), std::vector<double>(6, 0.0), {}};
   OnnxWriter flat;
   flat.input("x", OnnxType::kFloat, {"n", 6}).output("y", OnnxType::kFloat, {"n", 6});
   flat.initializer<float>("w", {6, 6}, std::vector<float>(36, 1.0F)).node("MatMul", {"x", "w"}, {"y"});
   OnnxModel other = parsed(flat);
   EXPECT_THAT(value_or_throw(migrate_scales(other, {{"x", even}}, {})).skipped,
               ElementsAre("x: its channels are even"));
-  const auto refused = migrate_scales(model, {{"c", {{1, 2}, {0, 0}}}}, {});
+  const auto refused = migrate_scales(model, {{"c", {{1, 2}, {0, 0}, {8, 8}}}}, {});
   EXPECT_EQ(refused.error().kind(), ErrorKind::kBadInput);
   EXPECT_THAT(refused.error().message(), HasSubstr("expected 6 channels of 'c', got 2"));
 }

@@ -242,7 +242,7 @@ OnnxModel one_sided(const std::string& op, bool bias) {
 
 StaticOptions correcting(const OnnxModel& model, const Shape& shape) {
   StaticOptions options;
-  for (const auto& [tensor, channels] : calibrated_channels(model, shape)) options.input_means[tensor] = channels.mean;
+  options.channels = calibrated_channels(model, shape);
   return options;
 }
 
@@ -273,6 +273,22 @@ TEST(QuantizeStatic, BiasCorrectionTakesWhatRoundingTheWeightsLoses) {
 TEST(QuantizeStatic, AProductWithoutAnAdditionHasNothingToCorrect) {
   const OnnxModel original = one_sided("MatMul", false);
   EXPECT_EQ(quantized(original, "openvino", {32, 8}, correcting(original, {32, 8})).summary.corrected_biases, 0U);
+}
+
+TEST(QuantizeStatic, BiasCorrectionCountsWhereAKernelLiesOnData) {
+  // A map of one row: of nine places of the kernel six always lie on padding.
+  OnnxWriter m;
+  m.input("x", OnnxType::kFloat, {"n", 4, 1, 6}).output("y", OnnxType::kFloat, {"n", 2, 1, 6});
+  std::vector<float> weights(2 * 4 * 9, 0.4F);
+  weights[4] = weights[36 + 4] = 127;
+  m.initializer<float>("w", {2, 4, 3, 3}, weights).node("Abs", {"x"}, {"a"});
+  m.node("Conv", {"a", "w"}, {"y"}, {{"pads", Extents{1, 1, 1, 1}}});
+  const OnnxModel original = parsed(m);
+  const Shape shape{8, 4, 1, 6};
+  const Quantized plain = quantized(original, "openvino", shape),
+                  corrected = quantized(original, "openvino", shape, correcting(original, shape));
+  const Tensor input = random_tensor(shape, 300);
+  EXPECT_LT(compare(original, corrected.model, input).mse, 0.4 * compare(original, plain.model, input).mse);
 }
 
 }  // namespace
