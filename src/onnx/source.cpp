@@ -37,25 +37,19 @@ Result<std::shared_ptr<ByteSource>> ByteSource::scratch() {
   SPEEDSTER_ASSIGN(const TempDir folder, TempDir::create("onnx"));
   auto source = std::make_shared<ByteSource>();
   source->path_ = folder.path() / "scratch";
-  source->fd_ = UniqueFd(::open(source->path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  source->fd_ = UniqueFd(::open(source->path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!source->fd_.valid()) return errno_error(errno, "onnx", "a folder for temporary files", folder.path());
   return source;  // the folder goes with its name; the file stays as long as it is open
 }
 
 Result<std::uint64_t> ByteSource::append(std::span<const std::byte> bytes) {
   const std::uint64_t begin = size_;
-  for (std::uint64_t at = begin; !bytes.empty();) {
-    const ssize_t put = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) {
-      Error error = errno_error(put < 0 ? errno : ENOSPC, "onnx", "room for temporary files", path_);
-      if (::ftruncate(fd_.get(), static_cast<off_t>(begin)) != 0) return error;  // others need the room
-      return error;
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-    at += static_cast<std::uint64_t>(put);
-    if (bytes.empty()) size_ = at;
+  auto written = write_all(fd_.get(), bytes, path_);
+  if (!written) {
+    [[maybe_unused]] const int given_back = ::ftruncate(fd_.get(), static_cast<off_t>(begin));  // others need the room
+    return std::move(written).error();
   }
+  size_ += bytes.size();
   return begin;
 }
 

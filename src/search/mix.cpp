@@ -41,7 +41,7 @@ class Mixer {
 
   Result<Mixes> run() {
     for (const Candidate* base : bases()) {
-      if (session_.stopping() || trials_known(*base) == 0) break;
+      if (session_.stopping() || trials_known(trials_subject(*base)) == 0) break;
       if (!mixes_.maps.empty() && out_of_time(0)) {
         SPEEDSTER_TRY(session_.journal->record(kTrials, trials_subject(*base), 0U));
         break;
@@ -128,9 +128,9 @@ class Mixer {
   }
 
   /// How many trials an earlier search made before its time for them ended.
-  std::optional<std::size_t> trials_known(const Candidate& base) const {
+  std::optional<std::size_t> trials_known(const std::string& subject) const {
     if (session_.total.limited()) return std::nullopt;  // its own end counts
-    const auto known = session_.journal->find(kTrials, trials_subject(base));
+    const auto known = session_.journal->find(kTrials, subject);
     if (!known || !known->is_number_unsigned()) return std::nullopt;
     return known->get<std::size_t>();
   }
@@ -140,8 +140,7 @@ class Mixer {
   Result<void> lose_less(const Candidate& base) {
     if (session_.stopping()) return {};
     const std::string subject = trials_subject(base) + ":" + kMigration;
-    // There was no time for it; a time budget's own end counts.
-    if (!session_.total.limited() && session_.journal->find(kTrials, subject)) return {};
+    if (trials_known(subject) == 0) return {};
     if (out_of_time(0)) return session_.journal->record(kTrials, subject, 0U);
     Candidate finer = make_(losing_less(base.recipe));
     SPEEDSTER_TRY(prepare(session_, finer));
@@ -190,7 +189,7 @@ class Mixer {
     map.base_drop = base.searched->value;
     map.rest = base.recipe.options.at("precision");
     std::optional<Candidate> best;
-    const std::optional<std::size_t> most = trials_known(base);
+    const std::optional<std::size_t> most = trials_known(trials_subject(base));
     double longest = 0;
     while (const auto set = search.next()) {
       const double begin = now_seconds();

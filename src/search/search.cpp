@@ -127,9 +127,7 @@ class Search {
       return {};
     session_.enter(kTune, kTuneShare);
     const auto make = [this](compiler::Recipe recipe) { return candidate_of(std::move(recipe)); };
-    KnownOptions known;
-    for (const auto& [name, backend] : backends_) known[name] = backend.options;
-    auto tuned = tune(session_, *jury_, candidates_, contest.finalists, known, make);
+    auto tuned = tune(session_, *jury_, candidates_, contest.finalists, backends_, make);
     if (!tuned.ok()) return or_originals(std::move(tuned).error());
     for (Candidate& candidate : *tuned) {
       contest.finalists.insert(contest.finalists.begin(), candidates_.size());

@@ -20,7 +20,10 @@ double seconds_of_look(const Session& session, const Candidate& candidate) {
          2 * kBlocksOfALook * measure::block_seconds(load_profile(session), call);
 }
 
-std::string words_for(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
+/// "1 thread", "2 threads".
+std::string words_for(int count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
 
 /// Time with a setting as a part of the time with the search's own; 0 where it cannot be told.
 Result<double> part_with(Session& session, const Candidate& candidate, const Setting& setting) {
@@ -52,7 +55,7 @@ std::vector<Setting> other_settings(int threads, int concurrency, const std::set
   const auto open = [&](const char* option) { return known.contains(option) && !fixed.contains(option); };
   std::vector<Setting> settings;
   for (const int fewer : fewer_threads(threads, concurrency))
-    settings.push_back({std::to_string(fewer) + "t", words_for(fewer), fewer, {}});
+    settings.push_back({std::to_string(fewer) + "t", words_for(fewer, "thread"), fewer, {}});
   // The cores that one node had, for two.
   if (open("inter_threads") && threads >= 2 && concurrency == 1)
     settings.push_back({"inter2", "two nodes side by side", threads / 2, {{"inter_threads", "2"}}});
@@ -62,24 +65,24 @@ std::vector<Setting> other_settings(int threads, int concurrency, const std::set
     for (const int streams : {1, threads})
       if (streams != usual)
         settings.push_back({std::to_string(streams) + "streams",
-                            std::to_string(streams) + (streams == 1 ? " stream" : " streams"),
+                            words_for(streams, "stream"),
                             threads,
                             {{"streams", std::to_string(streams)}}});
   return settings;
 }
 
 Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vector<Candidate>& candidates,
-                                    const std::vector<std::size_t>& finalists, const KnownOptions& known,
+                                    const std::vector<std::size_t>& finalists,
+                                    const std::map<std::string, compiler::Availability>& backends,
                                     const std::function<Candidate(compiler::Recipe)>& make) {
   std::vector<Candidate> tuned;
   const double started = now_seconds();
   for (const std::size_t index : finalists) {
     const Candidate& base = candidates[index];
     if (session.threads_of(base.recipe) != session.threads) continue;
-    const auto options = known.find(base.recipe.backend);
     const std::vector<Setting> settings =
-        other_settings(session.threads, session.request->concurrency,
-                       options == known.end() ? std::set<std::string>() : options->second, session.request->session);
+        other_settings(session.threads, session.request->concurrency, backends.at(base.recipe.backend).options,
+                       session.request->session);
     if (settings.empty()) continue;
     const double expected = seconds_of_look(session, base) * static_cast<double>(settings.size());
     if (session.stopping() || (session.total.limited() && expected > kShare * session.total.left())) break;
@@ -103,7 +106,7 @@ Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vec
     if (base.row.race_latency) candidate.row.race_latency = *base.row.race_latency * least;
     candidate.row.load_seconds = base.row.load_seconds;
     session.tell(candidate.recipe.name + ": " + short_number(1 / least) + " times the speed of " +
-                 words_for(session.threads));
+                 words_for(session.threads, "thread"));
     tuned.push_back(std::move(candidate));
   }
   return tuned;

@@ -27,14 +27,12 @@ struct Setting {
 std::vector<Setting> other_settings(int threads, int concurrency, const std::set<std::string>& known,
                                     const std::map<std::string, std::string>& fixed);
 
-/// Load options by backend.
-using KnownOptions = std::map<std::string, std::set<std::string>>;
-
 /// Finalists whose calls a look found faster with other settings, as candidates of their own, checked on the search
 /// samples. `finalists` are the race's, fastest first. `make` turns a recipe into a candidate of this search.
 /// Errors are those of the jury and of prepare().
 Result<std::vector<Candidate>> tune(Session& session, Jury& jury, const std::vector<Candidate>& candidates,
-                                    const std::vector<std::size_t>& finalists, const KnownOptions& known,
+                                    const std::vector<std::size_t>& finalists,
+                                    const std::map<std::string, compiler::Availability>& backends,
                                     const std::function<Candidate(compiler::Recipe)>& make);
 
 }  // namespace speedster::search
