@@ -37,6 +37,7 @@ Result<void> check_graph(const GraphProto& graph, const std::vector<const Names*
   for (const auto& tensor : graph.sparse_initializer()) defined.insert(tensor.values().name());
   for (const auto& node : graph.node()) {
     if (node.op_type().empty()) return refuse("a node " + in_quotes(node.name()) + " with no operator");
+    if (node.output_size() == 0) return refuse(label(node) + " with no output");
     for (const auto& output : node.output())
       if (!output.empty() && !defined.insert(output).second)
         return refuse("value " + in_quotes(output) + " defined a second time by " + label(node));

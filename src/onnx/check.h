@@ -6,8 +6,9 @@
 
 namespace speedster::onnx_model {
 
-/// Every value has one producer, every use has a producer, no node depends on itself, every tensor holds what its shape
-/// claims, and external files are there. Kind bad input, with the names of node and value.
+/// Every node has an operator and an output, every value one producer, every use has a producer, no node depends on
+/// itself, every tensor holds what its shape claims, and external files are there. Kind bad input, with the names of
+/// node and value.
 Result<void> check_model(const ::onnx::ModelProto& model, const Storage& storage);
 
 }  // namespace speedster::onnx_model

@@ -74,6 +74,8 @@ Result<void> rewrite(OnnxModel& model, std::int64_t opset) {
   Graph graph(model);
   for (NodeProto* node : graph.nodes()) {
     if (!changes(*node, opset)) continue;
+    if (node->input_size() == 0)
+      return Error(ErrorKind::kBadInput, "[onnx] expected an input, got none at node '" + node_label(*node) + "'");
     const std::string& op = node->op_type();
     if (kAxesToInput.contains(op))
       attribute_to_input(graph, *node, "axes");

@@ -113,6 +113,7 @@ TEST_F(Hostile, GraphsThatContradictThemselves) {
           model().node("Add", {"x", "b"}, {"a"}).node("Add", {"x", "a"}, {"b"}).node("Relu", {"b"}, {"y"}).bytes()),
       "without cycles");
   expect_refused(read_bytes(model().node("", {"x"}, {"y"}).bytes()), "no operator");
+  expect_refused(read_bytes(model().node("Relu", {"x"}, {"y"}).node("Constant", {}, {}).bytes()), "with no output");
   expect_refused(read_bytes(model().input("x", OnnxType::kFloat, {1}).node("Relu", {"x"}, {"y"}).bytes()),
                  "input 'x' twice");
   expect_refused(read_bytes(model().output("y", OnnxType::kFloat, {1}).node("Relu", {"x"}, {"y"}).bytes()),

@@ -87,5 +87,15 @@ TEST(RaiseOpset, NewerModelsAreLeftAloneAndOlderOnesRefused) {
   EXPECT_EQ(older.opset(), 9);
 }
 
+TEST(RaiseOpset, ANodeWithoutItsInputIsRefused) {
+  OnnxWriter m(11);
+  m.output("y", OnnxType::kFloat, {1}).node("Softmax", {}, {"y"});
+  OnnxModel model = parsed(m);
+  const auto refused = raise_opset(model, 13);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kBadInput);
+  EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("Softmax"));
+}
+
 }  // namespace
 }  // namespace speedster::onnx_model
