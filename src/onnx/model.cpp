@@ -37,11 +37,16 @@ std::string known_format(const ByteSource& source) {
 }
 
 Result<void> parse(const std::shared_ptr<const ByteSource>& source, ::onnx::ModelProto& proto) {
-  if (const std::string format = known_format(*source); !format.empty())
-    return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX model, got " + format);
-  SPEEDSTER_ASSIGN(const Skeleton skeleton, read_skeleton(*source));
-  if (!proto.ParseFromString(skeleton.bytes))
+  const Result<Skeleton> read = read_skeleton(*source);
+  const bool parsed = read.ok() && proto.ParseFromString(read->bytes);
+  // Only of what is no model: in one the first bytes may be anything ("TFL3" may be who made it).
+  if (!parsed || !proto.has_graph())
+    if (const std::string format = known_format(*source); !format.empty())
+      return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX model, got " + format);
+  if (!read.ok()) return read.error();
+  if (!parsed)
     return Error(ErrorKind::kBadInput, "[onnx] expected an ONNX model, got a damaged file or another format");
+  const Skeleton& skeleton = *read;
   // A file that brings our own marks along would point us at bytes of its choice.
   std::size_t marked = 0, made = 0;
   visit_tensors(std::as_const(proto), [&](const ::onnx::TensorProto& tensor) {

@@ -1,6 +1,7 @@
 /// Files that are no models, or mean harm: each gives one clear message, and nothing large is allocated.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <onnx-ml.pb.h>
 
 #include <optional>
 
@@ -55,6 +56,14 @@ TEST_F(Hostile, WhatIsNoModelIsNamed) {
                  "git lfs pull");
   expect_refused(OnnxModel::read(file("text.onnx", "this is a text and no model")), "text.onnx");
   expect_refused(OnnxModel::read(file("keras.onnx", "\x89HDF\r\n\x1a\n")), "Keras");
+}
+
+TEST_F(Hostile, AModelMayBeginAsAnotherFormatDoes) {
+  OnnxModel model;
+  model.proto().set_producer_name("TFL3");  // behind the version, where TFLite has the same four letters
+  ASSERT_TRUE(model.save(root() / "made.onnx").ok());
+  EXPECT_TRUE(OnnxModel::read(root() / "made.onnx").ok());
+  expect_refused(OnnxModel::read(file("model.tflite", std::string("\x1c\0\0\0TFL3\x14\0\x20\0", 12))), "TFLite");
 }
 
 TEST_F(Hostile, EveryTruncationIsRefused) {
