@@ -226,6 +226,10 @@ Result<ExitCode> bench(const BenchArguments& a, Io& io) {
         ErrorKind::kUsage,
         "[usage] expected two packages or model files, or one with --batch or several --concurrency, got less; "
         "try speedster bench FIRST SECOND or speedster bench FIRST --batch 1,2,4,8");
+  if (sweeps && request.bench.samples && !request.bench.samples->mix.empty())
+    return Error(ErrorKind::kUsage,
+                 "[usage] expected --batch or several --concurrency without a mix of --shapes, got both; try two "
+                 "packages with --shapes tokens=1x128@3 --shapes tokens=1x512@1");
   if (!sweeps) {
     if (!a.html.empty())
       return Error(ErrorKind::kUsage,

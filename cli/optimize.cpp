@@ -69,7 +69,8 @@ std::shared_ptr<OptimizeArguments> declare_optimize_options(CLI::App& app) {
       ->group(kSamplesGroup)
       ->type_name("SAMPLES");
   app.add_option("--labels", a.labels, "npy, or text with a line a sample")->group(kSamplesGroup)->type_name("FILE");
-  add_list(app, "--shapes", a.shapes, "Size of one call for each input: images=1x3x48x320,tokens=1x128")
+  add_list(app, "--shapes", a.shapes,
+           "Size of one call for each input: images=1x3x48x320,tokens=1x128; with shares a mix: …@3")
       ->group(kSamplesGroup)
       ->type_name("NAME=SHAPE");
   add_list(app, "--axis", a.axes, "What a dynamic axis may be beyond the samples, by its name: width=80:320:1280")
@@ -205,7 +206,9 @@ Result<OptimizeRequest> optimize_request(const OptimizeArguments& a, const std::
   request.output = a.package;
   request.data = a.data;
   request.labels = a.labels;
-  SPEEDSTER_ASSIGN(request.shapes, parse_shapes(a.shapes));
+  SPEEDSTER_ASSIGN(ShapeOptions shapes, parse_shapes(a.shapes));
+  request.shapes = std::move(shapes.shapes);
+  request.shape_mix = std::move(shapes.mix);
   SPEEDSTER_ASSIGN(request.ranges, parse_ranges(a.ranges));
   SPEEDSTER_ASSIGN(request.axes, parse_axes(a.axes));
   request.metric = a.metric;

@@ -49,17 +49,33 @@ std::optional<double> take_number(std::string_view& text) {
 
 }  // namespace
 
-Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& pieces) {
-  std::map<std::string, Shape> shapes;
-  for (const std::string& list : pieces)
-    for (const std::string& piece : split(list, ',')) {
+Result<ShapeOptions> parse_shapes(const std::vector<std::string>& pieces) {
+  constexpr std::string_view kExample = "--shapes tokens=1x128@3 --shapes tokens=1x512@1";
+  const auto share_at = [](const std::string& list) { return list.find('@', list.rfind('=') + 1); };
+  const auto shared = std::ranges::count_if(pieces, [&](const std::string& list) {
+    return list.find('=') != std::string::npos && share_at(list) != std::string::npos;
+  });
+  if (shared != 0 && shared != std::ssize(pieces))
+    return wrong("--shapes", "all with a share or all without", join(pieces, " "), kExample);
+  ShapeOptions options;
+  for (const std::string& list : pieces) {
+    const std::size_t end = shared != 0 ? share_at(list) : list.size();
+    std::map<std::string, Shape>* shapes = &options.shapes;
+    if (shared != 0) {
+      const auto share = parse_number<double>(std::string_view(list).substr(end + 1));
+      if (!share || !std::isfinite(*share) || !(*share > 0))
+        return wrong("--shapes", "SHAPES@SHARE with a number above 0", list, kExample);
+      shapes = &options.mix.emplace_back(OptimizeRequest::ShapeShare{{}, *share}).shapes;
+    }
+    for (const std::string& piece : split(list.substr(0, end), ',')) {
       const auto pair = cut(piece);
       const auto shape = pair ? shape_from(pair->value) : std::nullopt;
       if (!shape) return wrong("--shapes", "NAME=SIZExSIZE…", piece, "--shapes images=1x3x48x320,tokens=1x128");
-      if (!shapes.emplace(pair->key, *shape).second)
-        return wrong("--shapes", "one shape for each input", pair->key + " twice");
+      if (!shapes->emplace(pair->key, *shape).second)
+        return wrong("--shapes", "one shape for each input", pair->key + " twice", kExample);
     }
-  return shapes;
+  }
+  return options;
 }
 
 Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std::vector<std::string>& pieces) {

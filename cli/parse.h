@@ -13,8 +13,14 @@
 
 namespace speedster::cli {
 
-/// "images=1x3x48x320,tokens=1x128"; "scalar" is the empty shape. Each piece may name an input once.
-Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& pieces);
+/// What --shapes said: shapes of all calls, or a mix.
+struct ShapeOptions {
+  std::map<std::string, Shape> shapes;
+  std::vector<OptimizeRequest::ShapeShare> mix;
+};
+/// "images=1x3x48x320,tokens=1x128"; "scalar" is the empty shape. Each input may be named once; with a share behind
+/// each piece ("tokens=1x128@3") once in each, and every piece is then a shape of a mix.
+Result<ShapeOptions> parse_shapes(const std::vector<std::string>& pieces);
 /// "NAME=LOW:HIGH" with LOW below HIGH.
 Result<std::map<std::string, std::pair<double, double>>> parse_ranges(const std::vector<std::string>& pieces);
 /// "NAME=MIN:OPT:MAX" or "NAME=MIN:MAX" (opt is then max), in this order and at least 1.

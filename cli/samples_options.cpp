@@ -8,7 +8,8 @@ namespace speedster::cli {
 std::shared_ptr<SampleArguments> declare_sample_options(CLI::App& app, const std::string& data_help) {
   auto a = std::make_shared<SampleArguments>();
   app.add_option("--data", a->data, data_help)->group(kSamplesGroup)->type_name("SAMPLES");
-  app.add_option("--shapes", a->shapes, "Size of one call for each input: images=1x3x48x320,tokens=1x128")
+  app.add_option("--shapes", a->shapes,
+                 "Size of one call for each input: images=1x3x48x320,tokens=1x128; with shares a mix: …@3")
       ->allow_extra_args(false)
       ->group(kSamplesGroup)
       ->type_name("NAME=SHAPE");
@@ -33,7 +34,9 @@ Result<std::optional<samples::SampleOptions>> sample_options(const SampleArgumen
                    "[usage] expected random:SEED with a number, got \"" + a.data + "\"; try random:1");
     options.seed = *given;
   }
-  SPEEDSTER_ASSIGN(options.shapes, parse_shapes(a.shapes));
+  SPEEDSTER_ASSIGN(ShapeOptions shapes, parse_shapes(a.shapes));
+  options.shapes = std::move(shapes.shapes);
+  for (auto& one : shapes.mix) options.mix.push_back({std::move(one.shapes), one.share});
   SPEEDSTER_ASSIGN(options.ranges, parse_ranges(a.ranges));
   return std::optional(std::move(options));
 }

@@ -34,6 +34,14 @@ struct OptimizeRequest {
   std::string labels;  ///< npy, or text with a line a sample; empty = none
   /// Of a call, by input: its batch size, and opt of the other dynamic axes.
   std::map<std::string, std::vector<std::int64_t>> shapes;
+  /// Where calls come in several shapes: each with its share, relative to the others'. Timed is that mix, made from the
+  /// samples by repeating and cropping; accuracy is judged on the samples as they are (random ones have the shape with
+  /// the largest share). In place of `shapes`; 16 at most.
+  struct ShapeShare {
+    std::map<std::string, std::vector<std::int64_t>> shapes;  ///< of a call, by input
+    double share = 1;
+  };
+  std::vector<ShapeShare> shape_mix;
   std::map<std::string, std::pair<double, double>> ranges;  ///< of "random" samples, by input: lowest, highest
   struct AxisRange {
     std::int64_t min = 1, opt = 1, max = 1;  ///< 1 <= min <= opt <= max

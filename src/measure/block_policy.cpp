@@ -26,6 +26,10 @@ BlockSpec plan_block(const BlockSpec& spec, double call_seconds) {
     planned.calls = std::min(planned.calls, kVerySlowCalls);
   }
   planned.slow_calls = std::min(planned.slow_calls, planned.calls);
+  if (spec.mix) {
+    planned.calls = std::max(planned.calls, static_cast<int>(spec.mix->size()));
+    planned.slow_calls = std::max(planned.slow_calls, static_cast<int>(spec.mix->size()));
+  }
   return planned;
 }
 

@@ -4,7 +4,8 @@
 
 namespace speedster::measure {
 
-/// The spec for a model whose call takes `call_seconds` (0 = unknown): slow models make fewer calls.
+/// The spec for a model whose call takes `call_seconds` (0 = unknown): slow models make fewer calls,
+/// but one of each shape of a mix.
 BlockSpec plan_block(const BlockSpec& spec, double call_seconds);
 /// Wall time of a block planned so: the warm part and the timed part.
 double block_seconds(const BlockSpec& spec, double call_seconds);

@@ -2,9 +2,11 @@
 /// drives children and the simulation.
 #pragma once
 #include <speedster/error.h>
+#include <speedster/tensor.h>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,6 +18,13 @@
 
 namespace speedster::measure {
 
+/// Calls of one shape among those that are timed.
+struct CallShape {
+  std::string name;                     ///< for people: "tokens=1x128"
+  std::map<std::string, Shape> shapes;  ///< of all inputs
+  double share = 1;                     ///< of the calls; those of all add up to 1
+};
+
 /// What one block does: a warm part, then timed calls.
 struct BlockSpec {
   int warm_calls = 3;
@@ -26,12 +35,17 @@ struct BlockSpec {
   int concurrency = 1;
   /// Above 0: calls begin this far apart, and a job of the host that fills the cache runs between them.
   double interval_seconds = 0;
+  /// Not null: calls have these shapes, made from the samples, in place of the samples' own.
+  std::shared_ptr<const std::vector<CallShape>> mix;
 };
 
 struct Block {
-  /// Seconds a call: the median (latency), or callers / throughput with concurrency and no interval.
+  /// Seconds a call: the median (latency), or callers / throughput with concurrency and no interval. Of a mix: each
+  /// shape's mean, weighed by its share.
   double value = 0;
-  std::vector<double> calls;  ///< seconds of each timed call (of each batch of calls below 50 µs)
+  /// Seconds of each timed call (of each batch of calls below 50 µs). Empty for a mix: a block begins with one
+  /// call of each shape, so that its calls are no sample of the mix.
+  std::vector<double> calls;
   std::uint64_t major_faults = 0;
   double own_cpu_seconds = 0;
   double call_cpu_seconds = 0;  ///< CPU time of a call, what its vendor's threads spin between calls included

@@ -96,6 +96,10 @@ Shape TensorSpec::shape() const {
 const TensorSpec* Signature::input(std::string_view name) const { return find(inputs, name); }
 const TensorSpec* Signature::output(std::string_view name) const { return find(outputs, name); }
 
+std::string axis_key(const TensorSpec& spec, std::size_t index) {
+  return spec.axes[index].name.empty() ? spec.name + "." + std::to_string(index) : spec.axes[index].name;
+}
+
 std::string describe(const TensorSpec& spec) {
   // One line, whatever the model calls its tensors.
   const auto on_a_line = [](std::string name) {

@@ -42,6 +42,9 @@ struct Signature {
   friend bool operator==(const Signature&, const Signature&) = default;
 };
 
+/// What tells axes that move together: the symbolic name of a dynamic axis; without one it moves alone ("images.3").
+std::string axis_key(const TensorSpec& spec, std::size_t index);
+
 /// "images float32 [batch, 3, 48, width]".
 std::string describe(const TensorSpec& spec);
 

@@ -106,6 +106,9 @@ std::string search_key(const search::Session& session) {
       .field(std::to_string(request.interval_seconds))
       .field(std::to_string(request.seed));
   digest.field(to_text(to_json(session.signature)));
+  if (session.call_shapes)
+    for (const measure::CallShape& one : *session.call_shapes)
+      digest.field(to_text(Json(one.shapes))).field(to_text(Json(one.share)));
   for (const auto& [key, value] : request.session) digest.field(key).field(value);
   for (const toolchain::Row& row : toolchain::list())
     if (row.installed) digest.field(row.name).field(row.environment.lock_digest);

@@ -14,6 +14,7 @@
 #include "optimize/save.h"
 #include "package/writer.h"
 #include "rewrite/rewrite.h"
+#include "search/call_shapes.h"
 #include "search/search.h"
 #include "toolchain/toolchain.h"
 
@@ -70,6 +71,8 @@ Result<void> validate(const OptimizeRequest& request) {
   if (!(request.candidate_timeout_seconds > 0))
     return usage("[optimize] expected a --candidate-timeout above 0, got " +
                  std::to_string(request.candidate_timeout_seconds));
+  if (!request.shapes.empty() && !request.shape_mix.empty())
+    return usage("[optimize] expected shapes of all calls or a mix of shapes, got both; try one of them");
   if (request.threads < 0)
     return usage("[optimize] expected --threads of at least 1, got " + std::to_string(request.threads));
   if (request.concurrency < 1)
@@ -104,6 +107,8 @@ Result<samples::SampleOptions> sample_options(const OptimizeRequest& request, co
   options.labels = request.labels;
   options.ranges = request.ranges;
   options.shapes = request.shapes;
+  for (const auto& one : request.shape_mix) options.mix.push_back({one.shapes, one.share});
+  SPEEDSTER_TRY(search::settle_mix(options, signature));
   for (const auto& [name, range] : request.axes) options.axes[name] = {range.min, range.opt, range.max};
   return options;
 }
@@ -221,6 +226,7 @@ class Optimization {
     session_.store = *std::move(store);
     SPEEDSTER_TRY(refuse_non_finite(session_.store, session_.signature));
     SPEEDSTER_ASSIGN(session_.signature, samples::with_ranges(session_.signature, session_.store, options));
+    session_.call_shapes = search::call_shapes(options.mix, session_.signature);
     session_.split = samples::split(session_.store.size(), request_.seed);
     if (request_.metric_confidence && !session_.split.independent)
       return Error(ErrorKind::kUsage, "[optimize] expected at least 32 samples for --metric-confidence, got " +

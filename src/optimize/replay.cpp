@@ -50,6 +50,14 @@ class Told {
     field = value.get<Integer>();
     return {};
   }
+  /// A list of objects; empty where there is none.
+  Result<std::vector<Json>> list(const char* key) const {
+    if (!has(key)) return std::vector<Json>();
+    SPEEDSTER_ASSIGN(const Json* found, json_array(told_, key, kWho));
+    if (!std::ranges::all_of(*found, [](const Json& item) { return item.is_object(); }))
+      return Error(ErrorKind::kCorrupt, std::string("[recipe] expected objects in \"") + key + "\", got another value");
+    return std::vector<Json>(found->begin(), found->end());
+  }
   /// A table of lists of numbers, `count` each (0: any); `take` gets each row.
   template <typename Number, typename Take>
   Result<void> rows(const char* key, std::size_t count, const Take& take) const {
@@ -72,14 +80,28 @@ class Told {
   const Json& told_;
 };
 
+Result<void> take_mix(const Told& told, OptimizeRequest& request) {
+  SPEEDSTER_ASSIGN(const std::vector<Json> list, told.list("shape_mix"));
+  for (const Json& one : list) {
+    OptimizeRequest::ShapeShare& share = request.shape_mix.emplace_back();
+    const Told inner(one);
+    SPEEDSTER_TRY(inner.rows<std::int64_t>(
+        "shapes", 0, [&](const std::string& name, std::vector<std::int64_t> row) { share.shapes[name] = row; }));
+    SPEEDSTER_ASSIGN(share.share, json_number(one, "share", kWho));
+  }
+  return {};
+}
+
 Result<void> take_samples(const Told& told, OptimizeRequest& request) {
   if (request.data.empty()) {
     SPEEDSTER_TRY(told.text("data", request.data));
     SPEEDSTER_TRY(told.text("labels", request.labels));
   }
-  if (request.shapes.empty())
+  if (request.shapes.empty() && request.shape_mix.empty()) {
     SPEEDSTER_TRY(told.rows<std::int64_t>(
         "shapes", 0, [&](const std::string& name, std::vector<std::int64_t> row) { request.shapes[name] = row; }));
+    SPEEDSTER_TRY(take_mix(told, request));
+  }
   if (request.ranges.empty())
     SPEEDSTER_TRY(told.rows<double>("ranges", 2, [&](const std::string& name, const std::vector<double>& row) {
       request.ranges[name] = {row[0], row[1]};

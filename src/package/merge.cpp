@@ -54,7 +54,7 @@ void note_differences(const Source& first, const Source& other, std::vector<std:
   constexpr std::pair<const char*, const char*> kTold[] = {
       {"metric", "metric"},   {"metric_command", "metric command"}, {"metric_drop", "allowed drop"},
       {"labels", "labels"},   {"metric_confidence", "confidence"},  {"threads", "number of threads"},
-      {"session", "session"}, {"concurrency", "number of callers"}};
+      {"session", "session"}, {"concurrency", "number of callers"}, {"shape_mix", "mix of shapes"}};
   const Json& one = first.manifest().provenance;
   const Json& two = other.manifest().provenance;
   for (const auto& [key, name] : kTold) {

@@ -51,7 +51,32 @@ Result<void> check_axes(const Signature& signature, const SampleOptions& options
   return {};
 }
 
+/// The sizes that a mix gives to the axes, by what moves together; opt is that of the most frequent shapes.
+std::map<std::string, Range> ranges_of(const Signature& signature, const std::vector<ShapeShare>& mix) {
+  std::map<std::string, Range> ranges;
+  const auto each_axis = [&](const ShapeShare& one, const auto& visit) {
+    for (const auto& [name, shape] : one.shapes) {
+      const TensorSpec* input = signature.input(name);
+      for (std::size_t i = 0; input != nullptr && i < shape.size() && i < input->axes.size(); ++i)
+        if (input->axes[i].dynamic()) visit(axis_key(*input, i), shape[i]);
+    }
+  };
+  for (const ShapeShare& one : mix)
+    each_axis(one, [&](const std::string& key, std::int64_t size) {
+      Range& range = ranges.try_emplace(key, Range{size, size, size}).first->second;
+      range.min = std::min(range.min, size);
+      range.max = std::max(range.max, size);
+    });
+  if (!mix.empty())
+    each_axis(most_frequent(mix), [&](const std::string& key, std::int64_t size) { ranges.at(key).opt = size; });
+  return ranges;
+}
+
 }  // namespace
+
+const ShapeShare& most_frequent(const std::vector<ShapeShare>& mix) {
+  return *std::ranges::max_element(mix, {}, &ShapeShare::share);
+}
 
 Result<Signature> with_ranges(const Signature& signature, const SampleStore& store, const SampleOptions& options) {
   SPEEDSTER_TRY(check_axes(signature, options));
@@ -66,6 +91,7 @@ Result<Signature> with_ranges(const Signature& signature, const SampleStore& sto
       for (std::size_t axis = 0; axis < shape.size(); ++axis) ++seen[k][axis][shape[axis]];
     }
   }
+  const std::map<std::string, Range> mixed = ranges_of(result, options.mix);
   std::map<std::string, Range> symbols;
   for (std::size_t k = 0; k < result.inputs.size(); ++k) {
     TensorSpec& input = result.inputs[k];
@@ -79,6 +105,8 @@ Result<Signature> with_ranges(const Signature& signature, const SampleStore& sto
         range.min = std::min(range.min, range.opt);
         range.max = std::max(range.max, range.opt);
       }
+      if (const auto sizes = mixed.find(axis_key(input, i)); sizes != mixed.end())
+        range = {std::min(range.min, sizes->second.min), sizes->second.opt, std::max(range.max, sizes->second.max)};
       widen(axis, range);
       if (const auto wanted = options.axes.find(axis.name); wanted != options.axes.end()) {
         axis.min = std::min(*axis.min, wanted->second.min);

@@ -18,6 +18,15 @@
 
 namespace speedster::samples {
 
+/// Calls of one shape among those that are timed.
+struct ShapeShare {
+  std::map<std::string, Shape> shapes;  ///< by input
+  double share = 1;                     ///< relative to the others'
+};
+
+/// The shapes with the largest share, of equals the first; of one shape at least.
+const ShapeShare& most_frequent(const std::vector<ShapeShare>& mix);
+
 /// What the user said about data.
 struct SampleOptions {
   std::filesystem::path data;  ///< file or folder; ignored when `random`
@@ -26,6 +35,8 @@ struct SampleOptions {
   std::size_t random_count = 16;
   std::map<std::string, std::pair<double, double>> ranges;  ///< --range NAME=LOW:HIGH (half-open for integers)
   std::map<std::string, Shape> shapes;  ///< --shapes: the size of a call for each input, batch included
+  /// --shapes with shares: what is timed is made to these from samples, whose own sizes stay what they are.
+  std::vector<ShapeShare> mix;
   struct AxisRange {
     std::int64_t min = 1, opt = 1, max = 1;
   };

@@ -7,6 +7,7 @@
 #include "measure/sweep.h"
 #include "samples/join.h"
 #include "search/bench_setup.h"
+#include "search/call_shapes.h"
 
 namespace speedster::search {
 namespace {
@@ -166,6 +167,10 @@ Result<BenchResult> bench(const BenchRequest& request) {
   const TimingContext context = setup->timing(result.samples);
   measure::Policy policy = setup->policy();
   policy.block.concurrency = request.concurrency;
+  if (request.samples && !request.samples->mix.empty()) {
+    SPEEDSTER_ASSIGN(const Signature ranged, samples::with_ranges(first.signature, store, *request.samples));
+    policy.block.mix = call_shapes(request.samples->mix, ranged);
+  }
   const fs::path folder = setup->work() / "store";
   const ServeSpec one = setup->serve_spec(first, folder, request.concurrency);
   const ServeSpec other = setup->serve_spec(second, folder, request.concurrency);

@@ -10,6 +10,7 @@
 #include "onnx/model.h"
 #include "package/manifest.h"
 #include "package/samples.h"
+#include "search/call_shapes.h"
 #include "tensor/safetensors.h"
 
 namespace speedster::search {
@@ -119,6 +120,7 @@ Result<samples::SampleStore> BenchSetup::open_samples(const std::vector<const Co
       std::ranges::find_if(contenders, [](const Contender* contender) { return !contender->samples.empty(); });
   if (request_.samples) {
     options = *request_.samples;
+    SPEEDSTER_TRY(settle_mix(options, contenders.front()->signature));
     from = options.random ? "random samples" : options.data.string();
   } else if (owner != contenders.end()) {
     options.data = work() / "samples.safetensors";

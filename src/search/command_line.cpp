@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "search/call_shapes.h"
 #include "search/rows.h"
 
 namespace speedster::search {
@@ -37,8 +38,9 @@ class Words {
 void add_samples(const OptimizeRequest& request, Words& words) {
   words.option("--data", request.data);
   words.option("--labels", request.labels);
-  for (const auto& [name, shape] : request.shapes)
-    words.option("--shapes", fmt::format("{}={}", name, fmt::join(shape, "x")));
+  words.option("--shapes", to_option(request.shapes));
+  for (const auto& one : request.shape_mix)
+    words.option("--shapes", fmt::format("{}@{}", to_option(one.shapes), one.share));
   for (const auto& [name, axis] : request.axes)
     words.option("--axis", fmt::format("{}={}:{}:{}", name, axis.min, axis.opt, axis.max));
   for (const auto& [name, range] : request.ranges)

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "search/entrants.h"
+#include "search/rows.h"
 #include "search/session.h"
 #include "tensor/difference.h"
 
@@ -16,10 +17,6 @@ struct MovingAxis {
   std::int64_t min, opt, max;
 };
 
-std::string axis_key(const TensorSpec& spec, std::size_t index) {
-  return spec.axes[index].name.empty() ? spec.name + "." + std::to_string(index) : spec.axes[index].name;
-}
-
 std::vector<MovingAxis> moving_axes(const Signature& signature) {
   std::vector<MovingAxis> axes;
   for (const TensorSpec& input : signature.inputs)
@@ -31,21 +28,6 @@ std::vector<MovingAxis> moving_axes(const Signature& signature) {
       if (same == axes.end()) axes.push_back({key, *axis.min, axis.opt.value_or(*axis.max), *axis.max});
     }
   return axes;
-}
-
-Corner corner(const Signature& signature, const std::string& name, const std::map<std::string, std::int64_t>& sizes) {
-  Corner made{name, {}};
-  for (const TensorSpec& input : signature.inputs) {
-    Shape shape = input.shape();
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-      if (shape[i] >= 0) continue;
-      const auto it = sizes.find(axis_key(input, i));
-      const Axis& axis = input.axes[i];
-      shape[i] = it != sizes.end() ? it->second : axis.opt.value_or(axis.max.value_or(1));
-    }
-    made.shapes[input.name] = std::move(shape);
-  }
-  return made;
 }
 
 // Resampled inputs are harsher than real data: at a corner an output is wrong when it is far off, not by rounding.
@@ -66,7 +48,7 @@ std::vector<Corner> corners_of(const Signature& signature) {
   auto add = [&](const std::map<std::string, std::int64_t>& sizes) {
     std::string name;
     for (const auto& [axis, size] : sizes) name += (name.empty() ? "" : " ") + axis + "=" + std::to_string(size);
-    if (seen.insert(name).second) all.push_back(corner(signature, name, sizes));
+    if (seen.insert(name).second) all.push_back({name, shapes_at(signature, sizes)});
   };
   auto sizes_with = [&](auto&& pick) {
     std::map<std::string, std::int64_t> sizes;
@@ -79,6 +61,14 @@ std::vector<Corner> corners_of(const Signature& signature) {
   for (const MovingAxis& alone : axes)
     for (const std::int64_t size : {alone.min, alone.max})
       add(sizes_with([&](const MovingAxis& a) { return a.name == alone.name ? size : a.opt; }));
+  return all;
+}
+
+std::vector<Corner> corners_of(const Session& session) {
+  std::vector<Corner> all = corners_of(session.signature);
+  if (session.call_shapes)
+    for (const measure::CallShape& one : *session.call_shapes)
+      all.push_back({short_number(100 * one.share) + " % of the calls, " + one.name, one.shapes});
   return all;
 }
 
@@ -105,7 +95,8 @@ Result<void> time_thirds(Session& session, ServedPackage& original, ServedPackag
   for (std::size_t third = 0; third < thirds.size(); ++third) {
     std::vector<std::size_t> samples = samples::spread_over(thirds[third], kTimedSamples);
     for (std::size_t& sample : samples) sample = pool[sample];
-    const measure::BlockSpec spec = load_profile(session);
+    measure::BlockSpec spec = load_profile(session);
+    spec.mix.reset();  // the samples as they are
     double times[2] = {HUGE_VAL, HUGE_VAL};
     for (int turn = 0; turn < 4; ++turn) {
       ServedPackage& one = turn % 2 == 0 ? original : winner;
@@ -176,16 +167,16 @@ Result<void> compare_corner(const Session& session, const Candidate& winner, con
 
 }  // namespace
 
-double corner_seconds(const Signature& signature, double call_seconds, double load_seconds) {
+double corner_seconds(const Session& session, double call_seconds, double load_seconds) {
   constexpr double kLarger = 2;  // than the samples are the shapes
-  const auto calls = static_cast<double>(corners_of(signature).size() * 2 * (kTimedCalls + 1));
+  const auto calls = static_cast<double>(corners_of(session).size() * 2 * (kTimedCalls + 1));
   return 2 * load_seconds + kLarger * calls * call_seconds;
 }
 
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, const ServeSpec& original_spec,
                                        Candidate& winner, CornerRuns runs, bool& whole) {
   std::vector<CornerRow> rows;
-  const std::vector<Corner> all = corners_of(session.signature);
+  const std::vector<Corner> all = corners_of(session);
   SPEEDSTER_ASSIGN(ServedPackage child, ServedPackage::start(*session.supervisor, session.serve_spec(winner, "corners"),
                                                              session.deadline, session.cancel));
   const int calls = runs == CornerRuns::kTimed ? kTimedCalls : 1;

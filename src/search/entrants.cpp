@@ -33,6 +33,7 @@ measure::BlockSpec load_profile(const Session& session) {
   measure::BlockSpec block;
   block.concurrency = session.request->concurrency;
   block.interval_seconds = session.request->interval_seconds;
+  block.mix = session.call_shapes;
   return block;
 }
 

@@ -59,12 +59,20 @@ Result<void> remember_all(Session& session, Candidate& baseline, std::vector<Can
   return {};
 }
 
-double batch_size(const Session& session) {
-  const auto axes = samples::batch_axes(session.signature, session.request->shapes);
+double batch_of(const Session& session, const std::map<std::string, Shape>& shapes) {
+  const auto axes = samples::batch_axes(session.signature, shapes);
   if (!axes.ok()) return 1;
   for (const samples::BatchAxis& axis : *axes)
     if (axis.axis) return static_cast<double>(axis.size);
   return 1;
+}
+
+/// Rows of a call; of a mix, on average.
+double batch_size(const Session& session) {
+  if (!session.call_shapes) return batch_of(session, session.request->shapes);
+  double mean = 0;
+  for (const measure::CallShape& one : *session.call_shapes) mean += one.share * batch_of(session, one.shapes);
+  return mean;
 }
 
 /// p90 and p99 of a closed loop of single calls, where `seconds_left` allows; what they take is taken from it.
@@ -100,7 +108,8 @@ Result<void> add_tail(Session& session, const measure::ConfirmRow& confirmed, Ca
     }
     SPEEDSTER_TRY(session.journal->record("tail", candidate.digest, Json(calls)));
   }
-  if (!calls.empty()) calls = measure::rescaled(std::move(calls), median);
+  // The latency of a mix is no median of calls that percentiles could be set beside.
+  if (!calls.empty() && !session.call_shapes) calls = measure::rescaled(std::move(calls), median);
   if (there > 0)
     for (const double call : measure::rescaled(confirmed.calls, median)) calls.push_back(call);
   candidate.row.latency_p90 = measure::percentile(calls, 0.90);

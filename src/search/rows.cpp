@@ -102,6 +102,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"max_memory_bytes", optional_to_json(request.max_memory_bytes)},
                {"max_size_bytes", optional_to_json(request.max_size_bytes)},
                {"shapes", request.shapes},
+               {"shape_mix", Json::array()},
                {"ranges", request.ranges},
                {"axes", Json::object()},
                {"backends", request.backends},
@@ -114,6 +115,7 @@ Json provenance(const Session& session, const std::vector<Candidate>& candidates
                {"priors", request.priors},
                {"command_line", request.command_line}};
   for (const auto& [name, range] : request.axes) json["axes"][name] = {range.min, range.opt, range.max};
+  for (const auto& one : request.shape_mix) json["shape_mix"].push_back({{"shapes", one.shapes}, {"share", one.share}});
   for (const toolchain::Row& row : toolchain::list())
     if (row.installed) json["toolchains"][row.name] = row.environment.lock_digest;
   json["original_chain"] = compiler::to_json(original.recipe);

@@ -457,11 +457,11 @@ class Search {
       load = std::max(load, candidates_[index].row.load_seconds.value_or(0));
     }
     const double own = session_.request->time_budget_seconds.value_or(0) * (kTailShare - kConfirmShare);
-    session_.held_back += std::max(corner_seconds(session_.signature, call, load) - own, 0.0);
+    session_.held_back += std::max(corner_seconds(session_, call, load) - own, 0.0);
   }
 
   /// Axes that move have corners; ragged samples have such axes.
-  bool has_corners() const { return !session_.stage_excluded(kCorners) && !corners_of(session_.signature).empty(); }
+  bool has_corners() const { return !session_.stage_excluded(kCorners) && !corners_of(session_).empty(); }
 
   /// The finalists, fastest first, on samples that no decision has seen; who fails leaves. True where the fastest fell
   /// and the others are to race without them. Whoever is slower than the first that holds waits for that race, since it

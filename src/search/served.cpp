@@ -24,6 +24,15 @@ Json run_request(std::span<const std::size_t> samples) {
           {"offset", 0}};
 }
 
+/// The samples, or the mix of shapes made from them, that are timed.
+void add_inputs(Json& request, const measure::BlockSpec& spec, std::span<const std::size_t> samples) {
+  request["indices"] = std::vector<std::size_t>(samples.begin(), samples.end());
+  if (!spec.mix) return;
+  request["mix"] = Json::array();
+  for (const measure::CallShape& one : *spec.mix)
+    request["mix"].push_back({{"shapes", one.shapes}, {"share", one.share}});
+}
+
 }  // namespace
 
 struct ServedPackage::State {
@@ -223,15 +232,15 @@ Result<ServedPackage::ShapeRun> ServedPackage::run_shape(const std::map<std::str
 
 Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std::span<const std::size_t> samples,
                                             const Deadline& deadline, const CancelToken& cancel) {
-  const Json request = {{"op", "block"},
-                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())},
-                        {"warm_calls", spec.warm_calls},
-                        {"warm_seconds", spec.warm_seconds},
-                        {"calls", spec.calls},
-                        {"seconds", spec.seconds},
-                        {"slow_calls", spec.slow_calls},
-                        {"concurrency", spec.concurrency},
-                        {"interval_seconds", spec.interval_seconds}};
+  Json request = {{"op", "block"},
+                  {"warm_calls", spec.warm_calls},
+                  {"warm_seconds", spec.warm_seconds},
+                  {"calls", spec.calls},
+                  {"seconds", spec.seconds},
+                  {"slow_calls", spec.slow_calls},
+                  {"concurrency", spec.concurrency},
+                  {"interval_seconds", spec.interval_seconds}};
+  add_inputs(request, spec, samples);
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   measure::Block block;
   SPEEDSTER_ASSIGN(block.value, json_number(reply, "value", kWho));
@@ -252,11 +261,11 @@ Result<measure::Block> ServedPackage::block(const measure::BlockSpec& spec, std:
 Result<std::vector<double>> ServedPackage::tail(int calls, const measure::BlockSpec& profile,
                                                 std::span<const std::size_t> samples, const Deadline& deadline,
                                                 const CancelToken& cancel) {
-  const Json request = {{"op", "tail"},
-                        {"calls", calls},
-                        {"concurrency", profile.concurrency},
-                        {"interval_seconds", profile.interval_seconds},
-                        {"indices", std::vector<std::size_t>(samples.begin(), samples.end())}};
+  Json request = {{"op", "tail"},
+                  {"calls", calls},
+                  {"concurrency", profile.concurrency},
+                  {"interval_seconds", profile.interval_seconds}};
+  add_inputs(request, profile, samples);
   SPEEDSTER_ASSIGN(Json reply, state_->call(request, deadline, cancel));
   SPEEDSTER_ASSIGN(const Json* list, json_array(reply, "calls", kWho));
   std::vector<double> seconds;

@@ -24,6 +24,7 @@
 #include "model/signature.h"
 #include "package/manifest.h"
 #include "samples/store.h"
+#include "search/call_shapes.h"
 #include "search/journal.h"
 #include "search/served.h"
 #include "search/timing.h"
@@ -62,6 +63,7 @@ struct Session {
   std::vector<std::filesystem::path> model_companions;  ///< its external data
   std::vector<std::pair<std::filesystem::path, FileStamp>> model_stamps;
   Signature signature;                 ///< with the ranges of dynamic axes
+  CallShapes call_shapes;              ///< of timed calls where they come in a mix, else null
   bool data_dependent_shapes = false;  ///< the model has operators whose extents depend on values
   samples::SampleStore store;
   std::filesystem::path store_directory;
@@ -195,7 +197,7 @@ enum class CornerRuns { kOnce, kTimed };
 Result<std::vector<CornerRow>> corners(Session& session, ServedPackage& original, const ServeSpec& original_spec,
                                        Candidate& candidate, CornerRuns runs, bool& whole);
 /// About what timed corners take: `call_seconds` at the samples' sizes and `load_seconds` of the slower of the two.
-double corner_seconds(const Signature& signature, double call_seconds, double load_seconds);
+double corner_seconds(const Session& session, double call_seconds, double load_seconds);
 /// A shape is wrong where the model fixes it; extents that depend on the data may differ, the metric judges those.
 Result<void> check_shapes(const Signature& signature, const Outputs& wants, const Outputs& got);
 /// The shapes of all inputs at each corner: all at min, opt, max, and each axis alone at min and at max.
@@ -204,6 +206,8 @@ struct Corner {
   std::map<std::string, Shape> shapes;
 };
 std::vector<Corner> corners_of(const Signature& signature);
+/// These, and the shapes of a mix, which are run there, too.
+std::vector<Corner> corners_of(const Session& session);
 /// Positions of the smallest, middle and largest third by size; empty where all are of one size, or fewer than three.
 std::vector<std::vector<std::size_t>> thirds_of(const std::vector<std::uint64_t>& sizes);
 

@@ -14,10 +14,25 @@ using testing::HasSubstr;
 TEST(ParseShapes, ReadsNamesAndSizes) {
   auto shapes = parse_shapes({"images=1x3x48x320,tokens=1x128", "t=scalar", "a=b=7"});
   ASSERT_TRUE(shapes) << shapes.error().message();
-  EXPECT_EQ(shapes->at("images"), (Shape{1, 3, 48, 320}));
-  EXPECT_EQ(shapes->at("tokens"), (Shape{1, 128}));
-  EXPECT_EQ(shapes->at("t"), Shape{});
-  EXPECT_EQ(shapes->at("a=b"), Shape{7}) << "names come from models and may hold '='";
+  EXPECT_EQ(shapes->shapes.at("images"), (Shape{1, 3, 48, 320}));
+  EXPECT_EQ(shapes->shapes.at("tokens"), (Shape{1, 128}));
+  EXPECT_EQ(shapes->shapes.at("t"), Shape{});
+  EXPECT_EQ(shapes->shapes.at("a=b"), Shape{7}) << "names come from models and may hold '='";
+  EXPECT_TRUE(shapes->mix.empty());
+}
+
+TEST(ParseShapes, PiecesWithSharesAreAMix) {
+  const auto shapes = parse_shapes({"a@b=1x128,t=scalar@3", "a@b=1x512,t=scalar@0.5"});
+  ASSERT_TRUE(shapes) << shapes.error().message();
+  EXPECT_TRUE(shapes->shapes.empty());
+  ASSERT_EQ(shapes->mix.size(), 2U);
+  EXPECT_EQ(shapes->mix[0].shapes.at("a@b"), (Shape{1, 128})) << "names may hold '@'";
+  EXPECT_EQ(shapes->mix[0].shapes.at("t"), Shape{});
+  EXPECT_EQ(shapes->mix[0].share, 3);
+  EXPECT_EQ(shapes->mix[1].share, 0.5);
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"a=1@1", "a=2"}, {"a=1@0"}, {"a=1@-1"}, {"a=1@nan"}, {"a=1@"}, {"a=1@x"}, {"a=1,a=2@1"}, {"@1"}, {"a@1"}})
+    EXPECT_FALSE(parse_shapes(wrong)) << join(wrong, " ");
 }
 
 TEST(ParseShapes, RefusesWhatIsNoShape) {

@@ -8,6 +8,7 @@
 #include <barrier>
 #include <cmath>
 #include <ctime>
+#include <random>
 #include <thread>
 
 #include "base/clock.h"
@@ -53,16 +54,60 @@ class HostJob {
   double seconds_ = 0;
 };
 
+/// What a caller calls with next.
+class Turns {
+ public:
+  Turns(const CallInputs& inputs, std::size_t first) : inputs_(inputs), next_(first % inputs.samples.size()) {
+    const std::size_t shapes = inputs.shares.size();
+    if (shapes == 0) return;
+    samples_of_.resize(shapes);
+    taken_.resize(shapes, first);
+    for (std::size_t i = 0; i < inputs.samples.size(); ++i) samples_of_[inputs.shape_of[i]].push_back(i);
+    // As many of each shape as its share says, in an order that is drawn once and the same for all candidates: where
+    // one shape follows another a runtime may have to prepare itself again, and that has to happen as often as it will.
+    std::mt19937_64 random(first);
+    for (std::size_t s = 0; s < shapes; ++s) {
+      each_.push_back(s);
+      deck_.insert(deck_.end(), std::max<std::size_t>(std::lround(inputs.shares[s] * kDeck), 1), s);
+    }
+    std::ranges::shuffle(each_, random);
+    std::ranges::shuffle(deck_, random);
+  }
+
+  /// The next calls are one of each shape.
+  void cover() noexcept { covered_ = 0; }
+  const Inputs& next() noexcept {
+    if (inputs_.mixed()) {
+      shape_ = covered_ < each_.size() ? each_[covered_++] : deck_[drawn_++ % deck_.size()];
+      const std::vector<std::size_t>& samples = samples_of_[shape_];
+      return *inputs_.samples[samples[taken_[shape_]++ % samples.size()]];
+    }
+    const Inputs& sample = *inputs_.samples[next_];
+    next_ = next_ + 1 == inputs_.samples.size() ? 0 : next_ + 1;
+    return sample;
+  }
+  std::size_t shape() const { return shape_; }
+
+ private:
+  static constexpr double kDeck = 256;  // of a share of 0.4 % one
+  const CallInputs& inputs_;
+  std::size_t next_;
+  std::vector<std::vector<std::size_t>> samples_of_;  ///< each shape
+  std::vector<std::size_t> taken_;                    ///< of each shape's samples
+  std::vector<std::size_t> each_, deck_;              ///< shapes
+  std::size_t shape_ = 0, covered_ = SIZE_MAX, drawn_ = 0;
+};
+
 /// One caller's part of a block.
 class Loop {
  public:
-  Loop(Caller& caller, const std::vector<const Inputs*>& samples, const BlockPlan& plan, std::size_t first)
-      : caller_(caller), samples_(samples), plan_(plan), next_(first % samples.size()) {}
+  Loop(Caller& caller, const CallInputs& inputs, const BlockPlan& plan, std::size_t first)
+      : caller_(caller), inputs_(inputs), plan_(plan), turns_(inputs, first) {}
 
   /// Shapes that this caller has not seen run once, so that nothing is built or allocated for them later.
   Result<void> meet_shapes() {
     std::vector<const Inputs*> met;
-    for (const Inputs* sample : samples_) {
+    for (const Inputs* sample : inputs_.samples) {
       const bool known =
           std::any_of(met.begin(), met.end(), [&](const Inputs* other) { return other->same_shapes(*sample); });
       if (known) continue;
@@ -79,7 +124,7 @@ class Loop {
     double fastest = HUGE_VAL;
     for (int done = 0; done < plan_.warm_calls || now_seconds() - begin < plan_.warm_seconds; ++done) {
       const double start = now_seconds();
-      SPEEDSTER_TRY(detail::take(caller_.call(next())));
+      SPEEDSTER_TRY(detail::take(caller_.call(turns_.next())));
       fastest = std::min(fastest, now_seconds() - start);
     }
     if (std::isinf(fastest)) fastest = plan_.seconds;
@@ -88,8 +133,11 @@ class Loop {
     if (plan_.batches && plan_.interval_seconds <= 0 && fastest < kShortCall)
       batch_ = static_cast<int>(std::clamp(kBatchSeconds / std::max(fastest, 1e-9), 1.0, 1e5));
     required_ = pace > plan_.seconds / std::max(plan_.slow_calls, 1) ? plan_.slow_calls : plan_.calls;
+    required_ = std::max(required_, static_cast<int>(inputs_.shares.size()));
     const double expected = plan_.seconds / (pace * batch_) + required_;
     stamps_.reserve(static_cast<std::size_t>(std::min(expected * 2 + 16, static_cast<double>(kMaxStamps))));
+    if (inputs_.mixed()) shapes_.reserve(stamps_.capacity());
+    if (plan_.each_shape) turns_.cover();
     return {};
   }
 
@@ -100,12 +148,15 @@ class Loop {
     const auto least = std::chrono::duration<double>(plan_.seconds);
     while (stamps_.size() < stamps_.capacity() && !stop.load(std::memory_order_relaxed)) {
       if (plan_.interval_seconds > 0) start = wait_for_turn(start);
+      const Inputs* inputs = nullptr;
       for (int i = 0; i < batch_; ++i) {
-        failure_ = caller_.call(next());
+        if (i == 0 || !inputs_.mixed()) inputs = &turns_.next();  // the stamp of a mix belongs to one shape
+        failure_ = caller_.call(*inputs);
         if (failure_ != nullptr) return;
       }
       const Clock::time_point end = Clock::now();
       stamps_.push_back(std::chrono::duration<double>(end - start).count() / batch_);
+      if (inputs_.mixed()) shapes_.push_back(turns_.shape());
       if (plan_.interval_seconds <= 0) start = end;
       if (stamps_.size() >= static_cast<std::size_t>(required_) && end - begin >= least) break;
     }
@@ -114,17 +165,12 @@ class Loop {
 
   Result<void> failed() { return detail::take(std::exchange(failure_, nullptr)); }
   const std::vector<double>& stamps() const { return stamps_; }
+  const std::vector<std::size_t>& shapes() const { return shapes_; }  ///< of a mix: of each stamp
   double calls() const { return static_cast<double>(stamps_.size()) * batch_; }
   double calls_a_second() const { return calls() / seconds_; }
   double host_seconds() const { return host_.seconds(); }
 
  private:
-  const Inputs& next() noexcept {
-    const Inputs& sample = *samples_[next_];
-    next_ = next_ + 1 == samples_.size() ? 0 : next_ + 1;
-    return sample;
-  }
-
   /// The host works, then waits until an interval after the previous call began. Returns when this one begins.
   Clock::time_point wait_for_turn(Clock::time_point previous) noexcept {
     host_.run();
@@ -136,11 +182,12 @@ class Loop {
 
   Caller& caller_;
   HostJob host_;
-  const std::vector<const Inputs*>& samples_;
+  const CallInputs& inputs_;
   const BlockPlan& plan_;
-  std::size_t next_;
+  Turns turns_;
   int batch_ = 1, required_ = 1;
   std::vector<double> stamps_;
+  std::vector<std::size_t> shapes_;
   double seconds_ = 0;
   speedster_error* failure_ = nullptr;
 };
@@ -168,6 +215,22 @@ Result<void> run_together(std::vector<Loop>& loops, std::uint64_t& faults, doubl
   return {};
 }
 
+/// Seconds a call of a mix: the mean of each shape, by its share.
+Result<double> mixed_value(const std::vector<Loop>& loops, const std::vector<double>& shares) {
+  std::vector<double> seconds(shares.size()), calls(shares.size());
+  for (const Loop& loop : loops)
+    for (std::size_t i = 0; i < loop.stamps().size(); ++i) {
+      seconds[loop.shapes()[i]] += loop.stamps()[i];
+      calls[loop.shapes()[i]] += 1;
+    }
+  double value = 0;
+  for (std::size_t s = 0; s < shares.size(); ++s) {
+    if (calls[s] == 0) return Error(ErrorKind::kInternal, "[serve] expected a call of each shape, got none of one");
+    value += shares[s] * seconds[s] / calls[s];
+  }
+  return value;
+}
+
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -178,14 +241,14 @@ double median(std::vector<double> values) {
   return (values[middle] + *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(middle))) / 2;
 }
 
-Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& samples, const BlockPlan& plan) {
+Result<BlockTimes> run_block(Loaded& loaded, const CallInputs& inputs, const BlockPlan& plan) {
   const auto callers = static_cast<std::size_t>(std::clamp(plan.concurrency, 1, 1024));
   const double cpu_before = cpu_seconds();
   SPEEDSTER_TRY(loaded.need_callers(callers));
   std::vector<Loop> loops;
   loops.reserve(callers);
   for (std::size_t i = 0; i < callers; ++i) {
-    loops.emplace_back(loaded.caller(i), samples, plan, i);
+    loops.emplace_back(loaded.caller(i), inputs, plan, i);
     SPEEDSTER_TRY(loops.back().meet_shapes());
   }
   BlockTimes times;
@@ -212,6 +275,10 @@ Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& s
   times.call_cpu_seconds = std::max(cpu, 0.0) / calls;
   times.value =
       callers == 1 || plan.interval_seconds > 0 ? median(times.calls) : static_cast<double>(callers) / throughput;
+  if (inputs.mixed() && plan.each_shape) {
+    SPEEDSTER_ASSIGN(times.value, mixed_value(loops, inputs.shares));
+    times.calls.clear();
+  }
   times.cpu_seconds = cpu_seconds() - cpu_before;
   return times;
 }

@@ -11,6 +11,15 @@
 
 namespace speedster::worker {
 
+/// The inputs that calls are made of: samples in turn, or shapes of a mix with samples of each.
+struct CallInputs {
+  std::vector<const Inputs*> samples;
+  std::vector<std::size_t> shape_of;  ///< of a mix: the shape of each sample, …
+  std::vector<double> shares;         ///< … and the share of each shape; empty without one
+
+  bool mixed() const { return !shares.empty(); }
+};
+
 struct BlockPlan {
   int warm_calls = 3;
   double warm_seconds = 0.02;
@@ -19,6 +28,9 @@ struct BlockPlan {
   int slow_calls = 5;    ///< enough for calls longer than seconds / slow_calls
   int concurrency = 1;
   bool batches = true;  ///< false: a stamp for each call however short (tail)
+  /// Of a mix: the timed part begins with one call of each shape, so that every block says something about each. False
+  /// where calls have to come by share alone (tail).
+  bool each_shape = true;
   /// Above 0: calls begin this far apart (later where one takes longer), and in between a job of the host walks through
   /// as much memory as the last cache has. Back-to-back calls flatter runtimes whose threads spin and whose data stays
   /// in the cache.
@@ -26,17 +38,21 @@ struct BlockPlan {
 };
 
 struct BlockTimes {
-  std::vector<double> calls;  ///< seconds of each call, or mean of each batch; of all callers
+  /// Seconds of each call, or mean of each batch; of all callers. Empty for a mix where some shapes
+  /// came more often than their share.
+  std::vector<double> calls;
   /// Seconds a call. One caller: the median of `calls`. N callers in closed loops: N / throughput, where the throughput
   /// is the sum of each caller's completed calls over its own time, so that a call cut by the end does not count. With
-  /// an interval, which sets the throughput, the median too.
+  /// an interval, which sets the throughput, the median too. Of a mix: the sum of each shape's share times its
+  /// mean, which is N / throughput, too, were each called by its share (Little's law). The mean and not the median, for
+  /// where one shape follows another calls may take longer, and that is a part of what the mix takes.
   double value = 0;
   std::uint64_t major_faults = 0;  ///< of the timed part, whole process
   double cpu_seconds = 0;          ///< of the whole block
   double call_cpu_seconds = 0;     ///< of the timed part for each call, without the host's job
 };
 
-Result<BlockTimes> run_block(Loaded& loaded, const std::vector<const Inputs*>& samples, const BlockPlan& plan);
+Result<BlockTimes> run_block(Loaded& loaded, const CallInputs& inputs, const BlockPlan& plan);
 
 /// The median; the mean of the middle two of an even count.
 double median(std::vector<double> values);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "model/signature.h"
+#include "samples/resample.h"
 #include "worker/vendor.h"
 
 namespace speedster::worker {
@@ -89,6 +90,46 @@ Result<std::vector<const Inputs*>> Loaded::only(const std::vector<std::size_t>& 
     SPEEDSTER_ASSIGN(chosen.emplace_back(), sample(index));
   }
   return chosen;
+}
+
+Result<std::unique_ptr<Inputs>> Loaded::reshaped(std::size_t index, const Json& shapes) {
+  SPEEDSTER_ASSIGN(const Inputs* sample, this->sample(index));
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < sample->tensors().size(); ++i) {
+    const std::string& name = learner_.inputs()[i].name;
+    Shape shape = sample->tensors()[i].shape();
+    if (const auto wanted = shapes.find(name); wanted != shapes.end()) {
+      shape.clear();
+      for (const Json& size : *wanted) {
+        if (!size.is_number_integer()) return Error(ErrorKind::kUsage, "[serve] expected a shape for " + name);
+        shape.push_back(size.get<std::int64_t>());
+      }
+    }
+    SPEEDSTER_ASSIGN(tensors.emplace_back(), samples::resample(sample->tensors()[i].view(), shape, name));
+  }
+  forget(index);
+  return std::make_unique<Inputs>(std::move(tensors));
+}
+
+Result<const Loaded::Mixed*> Loaded::mixed(const std::vector<std::size_t>& indices, const Json& mix) {
+  constexpr std::size_t kInputs = 16;  // of all shapes together
+  if (indices.empty() || !mix.is_array() || mix.empty())
+    return Error(ErrorKind::kUsage, "[serve] expected a mix of shapes and samples to make them from, got none");
+  Json source = {{"indices", indices}, {"mix", mix}};
+  if (source == mixed_of_) return &mixed_;
+  Mixed made;
+  const std::size_t each = std::max<std::size_t>(kInputs / mix.size(), 1);
+  for (std::size_t s = 0; s < mix.size(); ++s) {
+    SPEEDSTER_ASSIGN(const Json* shapes, json_object(mix[s], "shapes", kWho));
+    SPEEDSTER_ASSIGN(made.shares.emplace_back(), json_number(mix[s], "share", kWho));
+    for (std::size_t k = 0; k < each; ++k) {
+      SPEEDSTER_ASSIGN(made.inputs.emplace_back(), reshaped(indices[(k * mix.size() + s) % indices.size()], *shapes));
+      made.shape_of.push_back(s);
+    }
+  }
+  mixed_ = std::move(made);
+  mixed_of_ = std::move(source);
+  return &mixed_;
 }
 
 Result<void> Loaded::need_callers(std::size_t count) {

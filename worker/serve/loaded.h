@@ -24,6 +24,16 @@ class Loaded {
   void forget(std::size_t index);
   /// Copies of these samples and no others.
   Result<std::vector<const Inputs*>> only(const std::vector<std::size_t>& indices);
+  /// Inputs of these shapes ({input: [..]}; the others' are the sample's own), made from a sample by repeating and
+  /// cropping.
+  Result<std::unique_ptr<Inputs>> reshaped(std::size_t index, const Json& shapes);
+  /// Inputs of each shape of a mix, made from these samples and kept until others are asked for.
+  struct Mixed {
+    std::vector<std::unique_ptr<Inputs>> inputs;
+    std::vector<std::size_t> shape_of;  ///< each of the inputs
+    std::vector<double> shares;         ///< of each shape
+  };
+  Result<const Mixed*> mixed(const std::vector<std::size_t>& indices, const Json& mix);
   /// Callers 0 … count-1, made where they are not there yet. References stay valid.
   Result<void> need_callers(std::size_t count);
   Caller& caller(std::size_t index) { return *callers_[index]; }
@@ -34,6 +44,8 @@ class Loaded {
   std::optional<samples::SampleStore> store_;
   std::vector<std::size_t> order_;  ///< where each input of the learner is in a sample
   std::map<std::size_t, std::unique_ptr<Inputs>> copies_;
+  Json mixed_of_;  ///< what mixed_ was made of
+  Mixed mixed_;
   std::vector<std::unique_ptr<Caller>> callers_;
 };
 

@@ -5,7 +5,6 @@
 #include "hardware/cpu.h"
 #include "job/exec.h"
 #include "job/reply.h"
-#include "samples/resample.h"
 #include "worker/modes.h"
 #include "worker/pipes.h"
 #include "worker/probe.h"
@@ -96,30 +95,14 @@ class Server {
   Result<Json> run_shape(const Json& request) {
     SPEEDSTER_ASSIGN(const Json* shapes, json_object(request, "shapes", kWho));
     const auto index = static_cast<std::size_t>(integer(request, "sample", 0));
-    SPEEDSTER_ASSIGN(const Inputs* sample, loaded_->sample(index));
-    std::vector<Tensor> tensors;
-    for (std::size_t i = 0; i < sample->tensors().size(); ++i) {
-      const std::string& name = loaded_->learner().inputs()[i].name;
-      const auto wanted = shapes->find(name);
-      Shape shape = sample->tensors()[i].shape();
-      if (wanted != shapes->end()) {
-        shape.clear();
-        for (const Json& size : *wanted) {
-          if (!size.is_number_integer()) return Error(ErrorKind::kUsage, "[serve] expected a shape for " + name);
-          shape.push_back(size.get<std::int64_t>());
-        }
-      }
-      SPEEDSTER_ASSIGN(tensors.emplace_back(), samples::resample(sample->tensors()[i].view(), shape, name));
-    }
-    loaded_->forget(index);
-    const Inputs inputs(std::move(tensors));
+    SPEEDSTER_ASSIGN(const std::unique_ptr<Inputs> inputs, loaded_->reshaped(index, *shapes));
     slot_.clear();
-    SPEEDSTER_ASSIGN(Json described, run_into_slot(inputs));
+    SPEEDSTER_ASSIGN(Json described, run_into_slot(*inputs));
     std::vector<double> seconds;
     Caller& caller = loaded_->caller(0);
     for (int i = 0; i < std::max(integer(request, "calls", 1), 1); ++i) {
       const double begin = now_seconds();
-      SPEEDSTER_TRY(caller.run(inputs));
+      SPEEDSTER_TRY(caller.run(*inputs));
       seconds.push_back(now_seconds() - begin);
     }
     return Json{{"outputs", Json::array({std::move(described)})},
@@ -128,8 +111,6 @@ class Server {
   }
 
   Result<Json> block(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
-    SPEEDSTER_ASSIGN(const std::vector<const Inputs*> samples, loaded_->only(indices));
     BlockPlan plan;
     plan.warm_calls = integer(request, "warm_calls", plan.warm_calls);
     plan.warm_seconds = number(request, "warm_seconds", plan.warm_seconds);
@@ -138,23 +119,38 @@ class Server {
     plan.slow_calls = integer(request, "slow_calls", plan.slow_calls);
     plan.concurrency = integer(request, "concurrency", plan.concurrency);
     plan.interval_seconds = number(request, "interval_seconds", 0);
-    return timed(samples, plan);
+    return timed(request, plan);
   }
 
   Result<Json> tail(const Json& request) {
-    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
-    SPEEDSTER_ASSIGN(const std::vector<const Inputs*> samples, loaded_->only(indices));
     BlockPlan plan;
+    plan.each_shape = false;
     plan.calls = plan.slow_calls = std::max(integer(request, "calls", 300), 1);
     plan.seconds = 0;
     plan.batches = false;
     plan.concurrency = integer(request, "concurrency", plan.concurrency);
     plan.interval_seconds = number(request, "interval_seconds", 0);
-    return timed(samples, plan);
+    return timed(request, plan);
   }
 
-  Result<Json> timed(const std::vector<const Inputs*>& samples, const BlockPlan& plan) {
-    SPEEDSTER_ASSIGN(const BlockTimes times, run_block(*loaded_, samples, plan));
+  /// The samples, or the shapes of the mix, that a request names.
+  Result<CallInputs> inputs_of(const Json& request) {
+    SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
+    CallInputs inputs;
+    if (!request.contains("mix")) {
+      SPEEDSTER_ASSIGN(inputs.samples, loaded_->only(indices));
+      return inputs;
+    }
+    SPEEDSTER_ASSIGN(const Loaded::Mixed* mixed, loaded_->mixed(indices, request["mix"]));
+    for (const std::unique_ptr<Inputs>& made : mixed->inputs) inputs.samples.push_back(made.get());
+    inputs.shape_of = mixed->shape_of;
+    inputs.shares = mixed->shares;
+    return inputs;
+  }
+
+  Result<Json> timed(const Json& request, const BlockPlan& plan) {
+    SPEEDSTER_ASSIGN(const CallInputs inputs, inputs_of(request));
+    SPEEDSTER_ASSIGN(const BlockTimes times, run_block(*loaded_, inputs, plan));
     return Json{{"calls", times.calls},
                 {"value", times.value},
                 {"major_faults", times.major_faults},

@@ -13,6 +13,11 @@ TEST(PlanBlock, SlowModelsMakeFewerCalls) {
   EXPECT_EQ(plan_block(spec, 0.05).warm_calls, 3);
   EXPECT_EQ(plan_block(spec, 1).calls, 3);
   EXPECT_EQ(plan_block(spec, 1).warm_calls, 1);
+  BlockSpec mixed;
+  mixed.mix = std::make_shared<const std::vector<CallShape>>(7);
+  EXPECT_EQ(plan_block(mixed, 1).calls, 7) << "one of each shape";
+  EXPECT_EQ(plan_block(mixed, 1).slow_calls, 7);
+  EXPECT_EQ(plan_block(mixed, 0.001).calls, 10);
   BlockSpec short_one;
   short_one.calls = 2;
   EXPECT_EQ(plan_block(short_one, 1).calls, 2);

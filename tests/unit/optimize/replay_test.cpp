@@ -138,7 +138,9 @@ TEST_F(Replayed, WhatIsNoReportIsRefused) {
                                                  {"metric_command", 5},
                                                  {"winning_chain", {{"name", "../w"}, {"backend", "b"}}},
                                                  {"winning_chain", {{"name", "original"}, {"backend", "b"}}},
-                                                 {"data", Json::array()}}) {
+                                                 {"data", Json::array()},
+                                                 {"shape_mix", Json::array({1})},
+                                                 {"shape_mix", Json::array({{{"shapes", {{"x", {1}}}}}})}}) {
     told_ = good;
     told_[key] = value;
     const auto refused = replay();
@@ -153,6 +155,20 @@ TEST_F(Replayed, WhatIsNoReportIsRefused) {
   EXPECT_THAT(replayed(request_).error().message(), HasSubstr("another file"));
   ASSERT_TRUE(write_file(request_.recipe, "no JSON").ok());
   EXPECT_EQ(replayed(request_).error().kind(), ErrorKind::kBadInput);
+}
+
+TEST_F(Replayed, AMixOfShapesIsTakenWhereNoShapesAreGiven) {
+  told_.erase("shapes");
+  told_["shape_mix"] = {{{"shapes", {{"x", {1, 3}}}}, {"share", 3}}, {{"shapes", {{"x", {8, 3}}}}, {"share", 0.5}}};
+  const auto request = replay();
+  ASSERT_TRUE(request.ok()) << request.error().full_message();
+  ASSERT_EQ(request->shape_mix.size(), 2U);
+  EXPECT_EQ(request->shape_mix[1].shapes.at("x"), (std::vector<std::int64_t>{8, 3}));
+  EXPECT_EQ(request->shape_mix[1].share, 0.5);
+  request_.shapes["x"] = {2, 3};
+  const auto own = replay();
+  ASSERT_TRUE(own.ok());
+  EXPECT_TRUE(own->shape_mix.empty());
 }
 
 }  // namespace

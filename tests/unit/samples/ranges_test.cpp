@@ -69,6 +69,27 @@ TEST_F(Ranges, WhatTheUserDeclaresIsWidenedByTheSamples) {
   EXPECT_FALSE(with_ranges(signature, *store, options_).ok());
 }
 
+TEST_F(Ranges, TheShapesOfAMixWidenWhatMovesWithThem) {
+  Signature signature{{spec("ids", DType::kFloat32, {dynamic("batch"), dynamic("width")}),
+                       spec("mask", DType::kFloat32, {dynamic("batch"), dynamic("width")})},
+                      {}};
+  std::vector<NamedTensor> data = named(NamedTensor{"ids", floats({2, 8})});
+  data.push_back({"mask", floats({2, 8})});
+  save(data);
+  options_.mix = {{{{"ids", Shape{1, 12}}}, 3}, {{{"ids", Shape{4, 20}}}, 1}};
+  auto store = build(signature);
+  ASSERT_TRUE(store.ok());
+  const auto ranged = with_ranges(signature, *store, options_);
+  ASSERT_TRUE(ranged.ok()) << ranged.error().full_message();
+  for (const TensorSpec& input : ranged->inputs) {
+    EXPECT_EQ(input.axes[0].max, 4) << input.name;
+    EXPECT_EQ(input.axes[0].opt, 1) << input.name;
+    EXPECT_EQ(input.axes[1].opt, 12) << input.name;
+    EXPECT_EQ(input.axes[1].min, 8) << input.name;
+    EXPECT_EQ(input.axes[1].max, 20) << input.name;
+  }
+}
+
 TEST(SplitTest, PartsAreDisjointAndCoverAll) {
   for (const std::size_t n : {32U, 33U, 100U, 5000U}) {
     const Split parts = split(n, 3);

@@ -479,6 +479,34 @@ TEST_F(Served, CallsWithAnIntervalBeginSoFarApart) {
   EXPECT_LT(back_to_back["call_cpu_seconds"], 0.01);
 }
 
+TEST_F(Served, AMixCountsEachShapeByItsShare) {
+  job::Child child = serve();
+  load(child, draft({{"delay_element_ns", "50000"}}), {{"contexts", 2}});  // 0.8 ms for each row of 16
+  const Json mix = {{{"shapes", {{"x", {1, 16}}}}, {"share", 0.75}}, {{"shapes", {{"x", {5, 16}}}}, {"share", 0.25}}};
+  Json request = {{"op", "block"}, {"indices", {0, 1}}, {"mix", mix}, {"seconds", 0.05}};
+  const Json block = answer(child, request);
+  EXPECT_GE(block["value"], 0.75 * 0.0008 + 0.25 * 0.004);
+  EXPECT_LT(block["value"], 0.003) << "0.8 ms and 4 ms, and what the machine adds";
+  EXPECT_TRUE(block["calls"].empty()) << "they are no sample of the mix";
+  request["concurrency"] = 2;
+  EXPECT_GE(answer(child, request)["value"], 0.75 * 0.0008 + 0.25 * 0.004);
+
+  const Json tail = answer(child, {{"op", "tail"}, {"indices", {0, 1}}, {"mix", mix}, {"calls", 256}});
+  ASSERT_EQ(tail["calls"].size(), 256U);
+  const auto slow = std::count_if(tail["calls"].begin(), tail["calls"].end(),
+                                  [](const Json& seconds) { return seconds.get<double>() >= 0.004; });
+  EXPECT_GE(slow, 64) << "a quarter, and what the machine held up";
+  EXPECT_LE(slow, 80);
+}
+
+TEST_F(Served, AMixThatIsNoneIsRefused) {
+  job::Child child = serve();
+  load(child, draft());
+  for (const Json& mix : {Json::array(), Json{{"share", 1}}, Json::array({{{"shapes", {{"x", {1, 16}}}}}}),
+                          Json::array({{{"shapes", {{"x", {"a"}}}}, {"share", 1}}})})
+    EXPECT_FALSE(call(child, {{"op", "block"}, {"indices", {0}}, {"mix", mix}}).ok()) << mix;
+}
+
 TEST_F(Served, SlowCallsNeedFewerAndShortOnesAreStampedTogether) {
   job::Child slow = serve();
   load(slow, draft({{"delay_us", "60000"}}));
