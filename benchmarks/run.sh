@@ -23,12 +23,23 @@ overhead() {
   "$build/benchmarks/speedster-overhead" "$work/mlp.speedster" "$(find "$work/mlp.speedster" -name '*.onnx' | head -1)" "$library"
 }
 
-all="overhead load search_time models benchmark_app repeat rewrites quantizers spoilers regret null null_busy"
+# Olive brings PyTorch and much else: an environment of its own, made when it is first asked for.
+trained() {
+  if [ ! -x "$work/olive/bin/olive" ]; then
+    python3 -m venv "$work/olive"
+    "$work/olive/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0
+    "$work/olive/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 olive-ai==0.13.0 onnxruntime==1.31.1 requests
+  fi
+  "$venv/bin/python" benchmarks/figures/trained.py
+}
+
+all="trained overhead load search_time models benchmark_app repeat rewrites quantizers spoilers regret null null_busy"
 [ $# -gt 0 ] || set -- $all
 for figure in "$@"; do
   echo "== $figure"
   case $figure in
     overhead) overhead ;;
+    trained) trained ;;
     null_busy) "$venv/bin/python" benchmarks/figures/null.py --busy ;;
     *)
       [[ " $all " == *" $figure "* ]] || { echo "[bench] expected one of $all, got $figure" >&2; exit 2; }

@@ -4,7 +4,8 @@
 
 SPEC: {"kind": "onnxruntime" | "openvino" | "package", "path", "threads" (0 = the vendor's default), "inputs": NPZ,
        "options": {…}, "library": libspeedster_runtime.so (package only), "outputs": NPZ to write the outputs of these inputs to,
-       "judge": NPZ of more inputs, a call for each index of the first axis, and "judged": NPZ for what comes out of them}.
+       "judge": NPZ of more inputs, a call for each index of the first axis, and "judged": NPZ for what comes out of them, made where it
+       is not there}.
 Speaks JSON lines: after loading {"loaded": {…}}; then for each line "SECONDS" on stdin {"median": s, "calls": n}, the median of
 the single calls of a block of at least SECONDS and 5 calls, after a warm part of a fifth of it.
 """
@@ -174,7 +175,7 @@ def main() -> None:
     print(json.dumps({"loaded": {"seconds": time.perf_counter() - begin}}), flush=True)
     if spec.get("outputs"):
         np.savez(spec["outputs"], *outputs())
-    if spec.get("judged"):
+    if spec.get("judged") and not pathlib.Path(spec["judged"]).exists():
         judge(spec, call, outputs, feed)
         feed(timed)
     clock = time.perf_counter

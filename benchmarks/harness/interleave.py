@@ -82,7 +82,11 @@ class Timings:
 
 def interleave(specs: dict[str, dict], loads: int = 6, blocks: int = 2, seconds: float = 0.5, seed: int = 0,
                python: str = sys.executable) -> Timings:
-    """Loads all callers afresh `loads` times; in each, `blocks` blocks of each caller in random order."""
+    """Loads all callers afresh `loads` times; in each, `blocks` blocks of each caller in random order. Who has inputs to judge runs them in
+    the first."""
+    for spec in specs.values():
+        if "judged" in spec:
+            pathlib.Path(spec["judged"]).unlink(missing_ok=True)
     timings = Timings(list(specs))
     order = random.Random(seed)
     for load in range(loads):

@@ -37,9 +37,14 @@ def main() -> None:
         quant_pre_process(source, str(prepared), skip_symbolic_shape=True, save_as_external_data=large)
         # For a transformer its documentation quantizes MatMul alone.
         kinds = ["MatMul"] if "input_ids" in arrays else None
-        quantize_static(str(prepared), target, Reader(arrays, count), quant_format=QuantFormat.QDQ, per_channel=True,
-                        reduce_range=not vnni, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                        op_types_to_quantize=kinds, use_external_data_format=large)
+        make = lambda per_channel: quantize_static(
+            str(prepared), target, Reader(arrays, count), quant_format=QuantFormat.QDQ, per_channel=per_channel, reduce_range=not vnni,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=kinds, use_external_data_format=large)
+        try:
+            make(True)
+        except ValueError as error:  # 1.31.1 compares a list of scales with a number where a bias is small
+            print(f"one scale for each tensor, because with scales per channel it fails: {error}", file=sys.stderr)
+            make(False)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,10 @@ def words(count: int, seed: int) -> list[str]:
     return chosen[:count]
 
 
-def picture(word: str, generator: random.Random) -> np.ndarray:
-    """One word as PaddleOCR prepares it: BGR, height 48, padded to width 320, (v / 255 - 0.5) / 0.5."""
-    font = ImageFont.load_default(size=generator.randint(26, 40))
+def picture(word: str, generator: random.Random, face: str | None = None) -> np.ndarray:
+    """One word as PaddleOCR prepares it: BGR, height 48, padded to width 320, (v / 255 - 0.5) / 0.5. `face` is a font file."""
+    size = generator.randint(26, 40)
+    font = ImageFont.truetype(face, size) if face else ImageFont.load_default(size=size)
     box = font.getbbox(word)
     margin = generator.randint(4, 10)
     size = (box[2] - box[0] + 2 * margin, box[3] - box[1] + 2 * margin)
