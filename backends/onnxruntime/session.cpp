@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 
 #include "support/text_hash.h"
 
@@ -111,10 +112,20 @@ Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, 
     : runtime_(std::move(runtime)),
       model_(model),
       options_(options),
-      scratch_(options.text("scratch").empty() ? default_scratch() : options.text("scratch")),
-      scan_(plugin::scan_onnx(model, kWho)) {
+      scratch_(options.text("scratch").empty() ? default_scratch() : options.text("scratch")) {
   if (options_.flag("inspect")) profile_ = std::make_unique<ProfileFile>(scratch_);
-  session_ = create_cached(profile_.get());
+  const fs::path folder = cache_folder();
+  std::error_code error;
+  if (const fs::path kept = folder / kOptimizedModel; !folder.empty() && fs::exists(kept, error)) {
+    // The scan runs beside a load of what the vendor kept, a thirtieth of a small one. Never beside one of the model
+    // itself: no name in it is followed before the scan has seen it.
+    std::future<plugin::OnnxScan> scan = std::async(std::launch::async, [&] { return plugin::scan_onnx(model, kWho); });
+    session_ = open_kept(kept, profile_.get());
+    scan_ = scan.get();
+  } else {
+    scan_ = plugin::scan_onnx(model, kWho);
+    session_ = create_and_keep(profile_.get());
+  }
   if (profile_) {
     profile_->adopt();
     profiling_ = true;
@@ -163,19 +174,27 @@ Owned<OrtSession> Session::create(const ProfileFile* profile) const {
   return new_session(*runtime_, model_, session_options(profile).get());
 }
 
-Owned<OrtSession> Session::create_cached(const ProfileFile* profile) const {
+fs::path Session::cache_folder() const {
   const fs::path root = options_.text("cache_dir");
-  if (root.empty()) return create(profile);
-  const Api& api = this->api();
+  if (root.empty()) return {};
   plugin::TextHash name;  // of the options; the folder is that of this model, and of this processor
-  name.field(api.version()).field(options_.text("optimization")).field(options_.text("complete_quantization"));
-  const fs::path folder = root / name.hex();
+  name.field(api().version()).field(options_.text("optimization")).field(options_.text("complete_quantization"));
+  return root / name.hex();
+}
+
+Owned<OrtSession> Session::open_kept(const fs::path& graph, const ProfileFile* profile) const {
+  const Owned<OrtSessionOptions> options = session_options(profile);
+  api().check(api()->SetSessionGraphOptimizationLevel(options.get(), ORT_DISABLE_ALL), "an optimization level");
+  return new_session(*runtime_, graph, options.get());
+}
+
+Owned<OrtSession> Session::create_and_keep(const ProfileFile* profile) const {
+  const fs::path folder = cache_folder();
+  if (folder.empty()) return create(profile);
+  const Api& api = this->api();
+  const fs::path root = folder.parent_path();
   const Owned<OrtSessionOptions> options = session_options(profile);
   std::error_code error;
-  if (fs::exists(folder / kOptimizedModel, error)) {
-    api.check(api->SetSessionGraphOptimizationLevel(options.get(), ORT_DISABLE_ALL), "an optimization level");
-    return new_session(*runtime_, folder / kOptimizedModel, options.get());
-  }
   fs::create_directories(root, error);
   std::string unfinished = folder.string() + ".XXXXXX";
   if (::mkdtemp(unfinished.data()) == nullptr)

@@ -75,8 +75,10 @@ class Session {
  private:
   Owned<OrtSessionOptions> session_options(const ProfileFile* profile) const;
   Owned<OrtSession> create(const ProfileFile* profile) const;
-  /// From the graph that an earlier load kept in `cache_dir`, else from the model, whose optimized graph is then kept.
-  Owned<OrtSession> create_cached(const ProfileFile* profile) const;
+  /// Where this model's optimized graph is kept, or would be; empty without `cache_dir`.
+  std::filesystem::path cache_folder() const;
+  Owned<OrtSession> open_kept(const std::filesystem::path& graph, const ProfileFile* profile) const;
+  Owned<OrtSession> create_and_keep(const ProfileFile* profile) const;
   plugin::TensorSpec describe_tensor(std::size_t index, bool input) const;
   void end_profile();
 

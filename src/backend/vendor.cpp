@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <functional>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -161,20 +162,33 @@ std::string remedy(const Plugin& plugin, const Vendor& vendor) {
   return text + setting_variable(plugin.name()) + "=PATH";
 }
 
-}  // namespace
-
-Result<std::vector<VendorLibrary>> find_vendor_libraries(const Plugin& plugin, const VendorSearch& search) {
+/// Shows the libraries one after another in the order of vendor.h until `wants` one; places behind it are not looked
+/// into, which takes milliseconds. Errors: the setting names no file, or nothing is there at all.
+Result<void> visit_libraries(const Plugin& plugin, const VendorSearch& search,
+                             const std::function<bool(const VendorLibrary&)>& wants) {
   const auto described = plugin.description().find("vendor");
-  if (described == plugin.description().end()) return std::vector<VendorLibrary>{{{}, "none"}};
+  if (described == plugin.description().end()) {
+    wants({{}, "none"});
+    return {};
+  }
   const std::string who = "backend/" + plugin.name();
   SPEEDSTER_ASSIGN(const Vendor vendor, read_vendor(*described, who));
-  Candidates candidates(vendor);
-  for (const fs::path& object : loaded_objects())
-    if (matches(vendor.patterns, object)) candidates.add(object, "mapped");
-  if (!candidates.found().empty() && !vendor.coexists) return candidates.found();
-
   const std::string setting =
       search.setting.empty() ? environment(setting_variable(plugin.name()).c_str()) : search.setting;
+  Candidates candidates(vendor);
+  std::size_t shown = 0;
+  const auto found = [&] {
+    while (shown < candidates.found().size())
+      if (wants(candidates.found()[shown++])) return true;
+    return false;
+  };
+
+  for (const fs::path& object : loaded_objects())
+    if (matches(vendor.patterns, object)) candidates.add(object, "mapped");
+  if (!candidates.found().empty() && !vendor.coexists) {
+    found();
+    return {};
+  }
   if (!setting.empty()) {
     std::error_code error;
     if (!fs::is_regular_file(setting, error))
@@ -182,34 +196,54 @@ Result<std::vector<VendorLibrary>> find_vendor_libraries(const Plugin& plugin, c
                                              "] expected the vendor's library where the setting says, got no file at " +
                                              setting + "; try an absolute path to " + join(vendor.patterns, " or "));
     candidates.add(setting, "setting");
-    return candidates.found();
+    found();
+    return {};
   }
+  if (found()) return {};
   for (const fs::path& folder : search.extra) candidates.look_in(folder, "package");
   candidates.look_in(plugin.path().parent_path().parent_path() / "vendor" / vendor.name, "package");
+  if (found()) return {};
   if (!vendor.toolchain.empty())
     for (const fs::path& site : site_packages(data_directory() / "toolchains" / vendor.toolchain / "venv"))
       candidates.look_in_packages(site, "toolchain");
+  if (found()) return {};
   for (const fs::path& site : python_folders()) candidates.look_in_packages(site, "site-packages");
+  if (found()) return {};
   for (const fs::path& folder : system_folders()) candidates.look_in(folder, "system");
-  if (!candidates.found().empty()) return candidates.found();
+  if (found() || !candidates.found().empty()) return {};
   std::string places;
   for (const fs::path& place : candidates.places()) places += (places.empty() ? "" : ", ") + place.string();
   return Error(ErrorKind::kUnsupported, "[" + who + "] expected the vendor's library " + join(vendor.patterns, " or ") +
                                             ", got none in " + places + remedy(plugin, vendor));
 }
 
+}  // namespace
+
+Result<std::vector<VendorLibrary>> find_vendor_libraries(const Plugin& plugin, const VendorSearch& search) {
+  std::vector<VendorLibrary> all;
+  SPEEDSTER_TRY(visit_libraries(plugin, search, [&](const VendorLibrary& library) {
+    all.push_back(library);
+    return false;
+  }));
+  return all;
+}
+
 Result<VendorLibrary> find_vendor_library(const Plugin& plugin, const VendorSearch& search) {
-  SPEEDSTER_ASSIGN(std::vector<VendorLibrary> found, find_vendor_libraries(plugin, search));
-  return std::move(found.front());
+  VendorLibrary first;
+  SPEEDSTER_TRY(visit_libraries(plugin, search, [&](const VendorLibrary& library) {
+    first = library;
+    return true;
+  }));
+  return first;
 }
 
 Result<OpenedVendor> open_vendor(const std::shared_ptr<const Plugin>& plugin, const VendorSearch& search,
                                  const Options& options, Log log, const VersionCheck& check) {
   const std::string who = "backend/" + plugin->name();
-  SPEEDSTER_ASSIGN(const std::vector<VendorLibrary> libraries, find_vendor_libraries(*plugin, search));
   std::vector<std::string> refused;
   std::optional<Error> only;
-  for (const VendorLibrary& library : libraries) {
+  std::optional<OpenedVendor> opened;
+  const auto opens = [&](const VendorLibrary& library) {
     Options with = options;
     if (!library.path.empty()) with["library"] = library.path.string();
     const std::string place = library.path.empty() ? plugin->path().string() : library.path.string();
@@ -217,31 +251,29 @@ Result<OpenedVendor> open_vendor(const std::shared_ptr<const Plugin>& plugin, co
       refused.push_back(place + " (" + library.source + "): " + why.full_message());
       log.debug("[" + who + "] passed over " + refused.back());
       only = std::move(why);
+      return false;
     };
     auto instance = Instance::open(plugin, with, log);
-    if (!instance) {
-      refuse(std::move(instance).error());
-      continue;
-    }
+    if (!instance) return refuse(std::move(instance).error());
     auto probe = instance->probe();
-    if (!probe) {
-      refuse(std::move(probe).error());
-      continue;
-    }
+    if (!probe) return refuse(std::move(probe).error());
     const std::string version = probe->value("version", Json("")).is_string() ? probe->value("version", "") : "";
     if (const auto usable = probe->find("usable");
         usable == probe->end() || !usable->is_boolean() || !usable->get<bool>()) {
       const auto reason = probe->find("reason");
-      refuse(Error(ErrorKind::kUnsupported, reason != probe->end() && reason->is_string()
-                                                ? reason->get<std::string>()
-                                                : "the vendor is not usable here"));
-      continue;
+      return refuse(Error(ErrorKind::kUnsupported, reason != probe->end() && reason->is_string()
+                                                       ? reason->get<std::string>()
+                                                       : "the vendor is not usable here"));
     }
-    if (const std::string unfit = check ? check(version) : std::string(); !unfit.empty()) {
-      refuse(Error(ErrorKind::kVersion, "version " + version + ", " + unfit));
-      continue;
-    }
-    return OpenedVendor{std::move(*instance), library, version, std::move(*probe), std::move(refused)};
+    if (const std::string unfit = check ? check(version) : std::string(); !unfit.empty())
+      return refuse(Error(ErrorKind::kVersion, "version " + version + ", " + unfit));
+    opened = OpenedVendor{std::move(*instance), library, version, std::move(*probe), {}};
+    return true;
+  };
+  SPEEDSTER_TRY(visit_libraries(*plugin, search, opens));
+  if (opened) {
+    opened->refused = std::move(refused);
+    return *std::move(opened);
   }
   const ErrorKind kind = only->kind();
   const auto described = plugin->description().find("vendor");
