@@ -87,19 +87,18 @@ class Mixer {
     return one.searched->value < other.searched->value;
   }
 
-  double seconds_of(const Candidate& candidate) const {
-    return look(session_, {session_.serve_spec(candidate, "mix")}).front();
-  }
-
   /// What the base is measured against: of those that hold the one that was expected to be fastest, which the plan has
-  /// first, and the two that seemed fastest, which jobs beside them may have disturbed; and what was mixed before.
+  /// first, and the two that seemed fastest, which jobs beside them may have disturbed; and what was mixed before. No
+  /// more than fit into memory beside the base.
   std::vector<const Candidate*> holders() const {
     std::vector<const Candidate*> those;
     for (const Candidate& candidate : candidates_)
       if (holds(candidate) && candidate.rough_seconds > 0) those.push_back(&candidate);
     if (!those.empty()) std::ranges::stable_sort(those.begin() + 1, those.end(), {}, &Candidate::rough_seconds);
     if (those.size() > 3) those.resize(3);
-    for (const Candidate& candidate : mixes_.candidates) those.push_back(&candidate);
+    for (const Candidate& candidate : mixes_.candidates) those.insert(those.begin(), &candidate);
+    const auto room = static_cast<std::size_t>(policy_of(session_, candidates_).max_live - 1);
+    if (those.size() > room) those.resize(room);
     return those;
   }
 
@@ -111,14 +110,13 @@ class Mixer {
     for (const Candidate* holder : against) subject += ":" + holder->digest;
     if (const auto known = session_.journal->find(kPart, subject); known && known->is_number())
       return known->get<double>();
-    double fastest = HUGE_VAL;
-    for (const Candidate* holder : against) {
-      const auto [seconds, fresh] = seconds_.try_emplace(holder->digest, 0);
-      if (fresh) seconds->second = seconds_of(*holder);
-      if (seconds->second > 0) fastest = std::min(fastest, seconds->second);
-    }
-    const double part = seconds_of(base) / fastest;
-    if (part > 0) SPEEDSTER_TRY(session_.journal->record(kPart, subject, part));
+    // In turns: one after the other they would meet another machine each.
+    std::vector<ServeSpec> specs{session_.serve_spec(base, "mix")};
+    for (const Candidate* holder : against) specs.push_back(session_.serve_spec(*holder, "mix"));
+    const std::vector<double> seconds = look(session_, specs);
+    if (against.empty() || seconds.front() <= 0) return 0.0;
+    const double part = seconds.front() / *std::min_element(seconds.begin() + 1, seconds.end());
+    SPEEDSTER_TRY(session_.journal->record(kPart, subject, part));
     return part;
   }
 
@@ -283,7 +281,6 @@ class Mixer {
   const std::vector<Candidate>& candidates_;
   const std::function<Candidate(compiler::Recipe)>& make_;
   const double started_ = now_seconds();
-  std::map<std::string, double> seconds_;  ///< of the holders, by their digests
   Mixes mixes_;
 };
 
