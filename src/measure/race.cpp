@@ -165,7 +165,14 @@ class Race {
       if (ended == Ended::kCancelled || n == 0) break;
       const bool last = ended != Ended::kNot || out_of_patience();
       const bool look = std::ranges::count(policy_.looks, n) > 0;
+      if (n <= policy_.looks.front() && (look || last)) {
+        const Ended stopped = drop_far(heat, !last);
+        for (const std::size_t i : heat)
+          if (contenders_[i].live && contenders_[i].seat.error) fail(i);
+        if (ended == Ended::kNot) ended = stopped;
+      }
       if (look || last) eliminate(heat, n);
+      if (!heat.empty() && (look || last)) retire_original(mean(leader_logs(heat)));
       report();
       if (last || (look && settled(heat, n))) break;
     }
@@ -232,20 +239,59 @@ class Race {
     for (const Contender& self : selves_)
       if (self.live) series.emplace_back(self.logs);
     block_variance_ = residual_variance(series);
+    if (n <= policy_.looks.front()) return;  // nothing is known of the noise yet
     const double alpha = alpha_of_look(policy_, contenders_.size());
-    const double safe = safe_position(heat), far = std::log(policy_.drop_factor);
     for (const std::size_t i : heat) {
       if (!contenders_[i].live) continue;
       const Estimate behind = behind_by(contenders_[i].logs, leader, block_variance(), load_variance(), policy_);
-      if (n <= policy_.looks.front()) {
-        if (behind.mean > far && mean(contenders_[i].logs) > safe + far)
-          leave(i, RaceFate::kFarSlower, times(behind.mean) + " times the leader after the first round");
-        continue;
-      }
       if (const double bound = behind.lower(alpha); bound > 0)
         leave(i, RaceFate::kSlower, times(behind.mean) + " times the leader (bound " + times(bound) + ")");
     }
-    retire_original(mean(leader));
+  }
+
+  /// After the first round whoever is far behind leaves. Twice as much may be the machine, which is at half its speed
+  /// now and then beside others on the same host: who is no further behind has another block first, beside the
+  /// leader's.
+  Ended drop_far(const std::vector<std::size_t>& heat, bool time_left) {
+    const std::vector<double> leader = leader_logs(heat);
+    const double safe = safe_position(heat), far = std::log(policy_.drop_factor);
+    std::vector<std::size_t> doubtful;
+    std::vector<Contender*> again{leading(heat)};
+    for (const std::size_t i : heat) {
+      Contender& contender = contenders_[i];
+      if (!contender.live || contender.logs.empty()) continue;
+      const double behind = paired(contender.logs, leader, {}).mean;
+      if (behind <= far || mean(contender.logs) <= safe + far) continue;
+      if (time_left && behind <= far + std::log(2)) {
+        doubtful.push_back(i);
+        again.push_back(&contender);
+      } else {
+        leave(i, RaceFate::kFarSlower, times(behind) + " times the leader after the first round");
+      }
+    }
+    if (doubtful.empty()) return Ended::kNot;
+    std::vector<Seat*> seats;
+    for (Contender* contender : again) seats.push_back(&contender->seat);
+    const Rounds::Round round = rounds_.run(seats);
+    if (round.ended != Ended::kNot || !round.blocks[0]) return round.ended;
+    for (std::size_t k = 0; k < doubtful.size(); ++k) {
+      if (!round.blocks[k + 1]) continue;
+      const double first = paired(contenders_[doubtful[k]].logs, leader, {}).mean,
+                   second = std::log(round.blocks[k + 1]->value / round.blocks[0]->value);
+      if ((first + second) / 2 > far)
+        leave(doubtful[k], RaceFate::kFarSlower,
+              times((first + second) / 2) + " times the leader after the first round");
+    }
+    return Ended::kNot;
+  }
+
+  /// The fastest so far, or one of the original's selves.
+  Contender* leading(const std::vector<std::size_t>& heat) {
+    Contender* first = selves_[0].live ? &selves_[0] : nullptr;
+    for (Contender* contender : live(heat))
+      if (!contender->logs.empty() && (first == nullptr || mean(contender->logs) < mean(first->logs)))
+        first = contender;
+    return first;
   }
 
   /// The original cannot lose, but far behind it has nothing to tell and would take most of the time.

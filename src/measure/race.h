@@ -71,7 +71,8 @@ using ForeignShare = std::function<double()>;
 struct Policy {
   BlockSpec block;
   std::vector<int> looks = {1, 4, 8, 16, 32};
-  double drop_factor = 1.5;  ///< beyond it after the first round a candidate leaves
+  /// Beyond it after the first round a candidate leaves; up to twice that, only after another block.
+  double drop_factor = 1.5;
   double alpha = 0.05;
   /// What is expected of a machine before it is measured: standard deviations (log) between loads and between blocks,
   /// and how many degrees of freedom that expectation weighs.

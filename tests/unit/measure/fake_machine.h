@@ -22,6 +22,8 @@ struct Noise {
   double burst_seconds = 2;      ///< mean length of a burst
   double burst_slowdown = 0.35;  ///< mean log slow-down within one
   double always_foreign = 0;     ///< share of core time that others always take
+  bool hidden = false;           ///< bursts are those of a neighbour on the same core of the host: always as slow, and
+                                 ///< in no account of this machine
 };
 
 class FakeMachine {
@@ -45,7 +47,7 @@ class FakeMachine {
       if (burst_end_ > clock_) break;
       next_burst();
     }
-    foreign_seconds_ += disturbed / 2 + noise_.always_foreign * seconds;
+    foreign_seconds_ += (noise_.hidden ? 0 : disturbed / 2) + noise_.always_foreign * seconds;
     return seconds > 0 ? disturbed / seconds : 0;
   }
   double drift() const { return drift_; }
@@ -104,7 +106,9 @@ class FakeRunner final : public Runner {
     const double effect = load_effect_ + machine_.normal(machine_.noise().block_sd) + machine_.drift();
     double call = model_->call_seconds * std::exp(effect);
     const double disturbed = machine_.pass(block_seconds(spec, call));
-    if (disturbed > 0) call *= std::exp(disturbed * machine_.exponential(machine_.noise().burst_slowdown));
+    const double slowdown = machine_.noise().burst_slowdown;
+    if (disturbed > 0)
+      call *= std::exp(disturbed * (machine_.noise().hidden ? slowdown : machine_.exponential(slowdown)));
     Block block;
     block.value = call;
     block.calls.assign(3, call);
