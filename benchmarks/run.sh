@@ -33,7 +33,7 @@ trained() {
   "$venv/bin/python" benchmarks/figures/trained.py
 }
 
-all="trained overhead load search_time models benchmark_app repeat rewrites quantizers spoilers regret null null_busy"
+all="trained overhead load search_time models benchmark_app repeat rewrites quantizers spoilers tight regret null null_busy"
 [ $# -gt 0 ] || set -- $all
 for figure in "$@"; do
   echo "== $figure"

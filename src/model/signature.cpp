@@ -100,6 +100,16 @@ std::string axis_key(const TensorSpec& spec, std::size_t index) {
   return spec.axes[index].name.empty() ? spec.name + "." + std::to_string(index) : spec.axes[index].name;
 }
 
+std::map<std::string, std::int64_t> axis_sizes(const Signature& signature, const std::map<std::string, Shape>& shapes) {
+  std::map<std::string, std::int64_t> sizes;
+  for (const auto& [name, shape] : shapes) {
+    const TensorSpec* input = signature.input(name);
+    for (std::size_t i = 0; input != nullptr && i < shape.size() && i < input->axes.size(); ++i)
+      if (input->axes[i].dynamic()) sizes[axis_key(*input, i)] = shape[i];
+  }
+  return sizes;
+}
+
 std::string describe(const TensorSpec& spec) {
   // One line, whatever the model calls its tensors.
   const auto on_a_line = [](std::string name) {

@@ -3,6 +3,7 @@
 #include <speedster/error.h>
 #include <speedster/tensor.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct Signature {
 
 /// What tells axes that move together: the symbolic name of a dynamic axis; without one it moves alone ("images.3").
 std::string axis_key(const TensorSpec& spec, std::size_t index);
+/// The sizes that shapes of some inputs give to dynamic axes, by axis_key().
+std::map<std::string, std::int64_t> axis_sizes(const Signature& signature, const std::map<std::string, Shape>& shapes);
 
 /// "images float32 [batch, 3, 48, width]".
 std::string describe(const TensorSpec& spec);

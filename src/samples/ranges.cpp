@@ -54,21 +54,14 @@ Result<void> check_axes(const Signature& signature, const SampleOptions& options
 /// The sizes that a mix gives to the axes, by what moves together; opt is that of the most frequent shapes.
 std::map<std::string, Range> ranges_of(const Signature& signature, const std::vector<ShapeShare>& mix) {
   std::map<std::string, Range> ranges;
-  const auto each_axis = [&](const ShapeShare& one, const auto& visit) {
-    for (const auto& [name, shape] : one.shapes) {
-      const TensorSpec* input = signature.input(name);
-      for (std::size_t i = 0; input != nullptr && i < shape.size() && i < input->axes.size(); ++i)
-        if (input->axes[i].dynamic()) visit(axis_key(*input, i), shape[i]);
-    }
-  };
   for (const ShapeShare& one : mix)
-    each_axis(one, [&](const std::string& key, std::int64_t size) {
+    for (const auto& [key, size] : axis_sizes(signature, one.shapes)) {
       Range& range = ranges.try_emplace(key, Range{size, size, size}).first->second;
       range.min = std::min(range.min, size);
       range.max = std::max(range.max, size);
-    });
+    }
   if (!mix.empty())
-    each_axis(most_frequent(mix), [&](const std::string& key, std::int64_t size) { ranges.at(key).opt = size; });
+    for (const auto& [key, size] : axis_sizes(signature, most_frequent(mix).shapes)) ranges.at(key).opt = size;
   return ranges;
 }
 

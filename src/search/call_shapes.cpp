@@ -44,13 +44,7 @@ CallShapes call_shapes(const std::vector<samples::ShapeShare>& mix, const Signat
   for (const samples::ShapeShare& one : mix) sum += one.share;
   std::vector<measure::CallShape> result;
   for (const samples::ShapeShare& one : mix) {
-    std::map<std::string, std::int64_t> sizes;
-    for (const auto& [name, shape] : one.shapes) {
-      const TensorSpec* input = signature.input(name);
-      for (std::size_t i = 0; i < input->axes.size() && i < shape.size(); ++i)
-        if (input->axes[i].dynamic()) sizes[axis_key(*input, i)] = shape[i];
-    }
-    std::map<std::string, Shape> shapes = shapes_at(signature, sizes);
+    std::map<std::string, Shape> shapes = shapes_at(signature, axis_sizes(signature, one.shapes));
     for (const auto& [name, shape] : one.shapes) shapes[name] = shape;
     result.push_back({to_option(one.shapes), std::move(shapes), one.share / sum});
   }

@@ -84,6 +84,7 @@ class FakeMachine {
 struct FakeModel {
   double call_seconds = 0.02, load_seconds = 0.4;
   int fails_at_block = -1;  ///< counted over all loads
+  int slow_blocks = 0;      ///< the first ones take twice as long
   bool fails_to_load = false;
   std::uint64_t major_faults = 0;
 };
@@ -105,6 +106,7 @@ class FakeRunner final : public Runner {
       return Error(ErrorKind::kCrashed, "[fake] expected an answer, got signal 11");
     const double effect = load_effect_ + machine_.normal(machine_.noise().block_sd) + machine_.drift();
     double call = model_->call_seconds * std::exp(effect);
+    if (model_->slow_blocks > 0) --model_->slow_blocks, call *= 2;
     const double disturbed = machine_.pass(block_seconds(spec, call));
     const double slowdown = machine_.noise().burst_slowdown;
     if (disturbed > 0)

@@ -55,6 +55,18 @@ TEST_F(RaceTest, FatesAndReasons) {
   EXPECT_EQ(machine_.live, 0);
 }
 
+TEST_F(RaceTest, ASecondBlockSavesWhoMetASlowMachineInTheFirst) {
+  std::vector<Entrant> all = entrants({0.02, 0.037, 0.07});
+  all.push_back(entrant("unlucky", {.call_seconds = 0.018, .slow_blocks = 1}));
+  const auto result = run(entrant("original", {.call_seconds = 0.03}), all);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(fates(*result),
+            (std::vector{RaceFate::kFinalist, RaceFate::kFarSlower, RaceFate::kFarSlower, RaceFate::kFinalist}));
+  EXPECT_EQ(result->rows[1].rounds, 1) << "slow in both";
+  EXPECT_EQ(result->rows[2].rounds, 1) << "too slow for a second block";
+  EXPECT_EQ(result->rows[3].rounds, 4);
+}
+
 TEST_F(RaceTest, WhoeverLostToTheNextInLineLosesToItWhenTheFirstHasFallen) {
   const auto result = run(entrant("original", {.call_seconds = 0.026}), entrants({0.02, 0.024, 0.029, 0.0243, 0.036}));
   ASSERT_TRUE(result.ok());
