@@ -124,7 +124,7 @@ Session::Session(std::shared_ptr<const Runtime> runtime, const fs::path& model, 
     scan_ = scan.get();
   } else {
     scan_ = plugin::scan_onnx(model, kWho);
-    session_ = create_and_keep(profile_.get());
+    session_ = create_and_keep(folder, profile_.get());
   }
   if (profile_) {
     profile_->adopt();
@@ -188,8 +188,7 @@ Owned<OrtSession> Session::open_kept(const fs::path& graph, const ProfileFile* p
   return new_session(*runtime_, graph, options.get());
 }
 
-Owned<OrtSession> Session::create_and_keep(const ProfileFile* profile) const {
-  const fs::path folder = cache_folder();
+Owned<OrtSession> Session::create_and_keep(const fs::path& folder, const ProfileFile* profile) const {
   if (folder.empty()) return create(profile);
   const Api& api = this->api();
   const fs::path root = folder.parent_path();

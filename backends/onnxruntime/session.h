@@ -78,7 +78,7 @@ class Session {
   /// Where this model's optimized graph is kept, or would be; empty without `cache_dir`.
   std::filesystem::path cache_folder() const;
   Owned<OrtSession> open_kept(const std::filesystem::path& graph, const ProfileFile* profile) const;
-  Owned<OrtSession> create_and_keep(const ProfileFile* profile) const;
+  Owned<OrtSession> create_and_keep(const std::filesystem::path& folder, const ProfileFile* profile) const;
   plugin::TensorSpec describe_tensor(std::size_t index, bool input) const;
   void end_profile();
 

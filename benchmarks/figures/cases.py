@@ -8,7 +8,7 @@ import numpy as np
 
 from figures.demo_model import DEMO, require
 from figures.models import inputs, materials
-from harness.command import WORK
+from harness.command import WORK, shapes_of
 
 JUDGED = 32  # samples at most that no search or quantizer sees
 
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def shapes(self) -> str:
-        return ",".join(f"{key}=" + "x".join(map(str, array.shape)) for key, array in self.one.items())
+        return shapes_of(self.judge)
 
 
 def case(name: str) -> Case:

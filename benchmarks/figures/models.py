@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from harness.command import ROOT, RUNTIME, WORK, has_vnni, processor, save, speedster, winner  # noqa: E402
+from harness.command import ROOT, RUNTIME, WORK, has_vnni, processor, save, shapes_of, speedster, winner  # noqa: E402
 from harness.interleave import interleave  # noqa: E402
 
 CASES = {"resnet50-b1": ("resnet50", 1), "resnet50-b8": ("resnet50", 8), "bert-b1": ("bert-base", 1), "bert-b8": ("bert-base", 8)}
@@ -66,7 +66,7 @@ def materials(case: str) -> dict[str, pathlib.Path]:
 def search(case: str, paths: dict[str, pathlib.Path], *more: object) -> dict:
     """The report of `speedster optimize`; `more` are further options."""
     model_name, batch = CASES[case]
-    shapes = ",".join(f"{name}={batch}x" + "x".join(map(str, array.shape[1:])) for name, array in inputs(model_name, 1, 1).items())
+    shapes = shapes_of(inputs(model_name, 1, 1), batch)
     return speedster("optimize", paths["model"], "--data", paths["data"], "--shapes", shapes, "--threads", 1, "--metric", "cosine",
                      "--metric-drop", 0.001, *more, "-o", paths["package"], ok=(0, 3), cache=WORK / "cache" / case)
 

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.models import CASES, inputs, materials  # noqa: E402
 from figures.regret import HELD  # noqa: E402
-from harness.command import RUNTIME, WORK, package_of, processor, save, speedster, winner  # noqa: E402
+from harness.command import RUNTIME, WORK, package_of, processor, save, shapes_of, speedster, winner  # noqa: E402
 from harness.interleave import interleave  # noqa: E402
 
 BUDGET, WANTED = 0.0001, 1.3
@@ -26,8 +26,7 @@ def is_mixed(chain: dict) -> bool:
 
 def measure(case: str) -> dict:
     paths, (model, batch) = materials(case), CASES[case]
-    shapes = ",".join(f"{name}={batch}x" + "x".join(map(str, array.shape[1:])) for name, array in inputs(model, 1, 1).items())
-    options = ["--data", paths["data"], "--shapes", shapes, "--threads", 1]
+    options = ["--data", paths["data"], "--shapes", shapes_of(inputs(model, 1, 1), batch), "--threads", 1]
     folder, cache = WORK / "tight" / case, WORK / "cache/tight" / case
     report = speedster("optimize", paths["model"], *options, "--metric", "cosine", "--metric-drop", BUDGET, ok=(0, 3), cache=cache)
     chains = report["provenance"]["chains"]

@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from figures.cases import from_package  # noqa: E402
 from figures.demo_model import DEMO, fresh, require  # noqa: E402
-from harness.command import ROOT, RUNTIME, WORK, processor, save, speedster, winner  # noqa: E402
+from harness.command import ROOT, RUNTIME, WORK, processor, save, shapes_of, speedster, winner  # noqa: E402
 from harness.interleave import T95, interleave  # noqa: E402
 from harness.tasks import read_labels, scores  # noqa: E402
 
@@ -41,7 +41,7 @@ class Materials:
             subprocess.run([sys.executable, str(ROOT / "benchmarks/models/trained_samples.py"), name, "-o", str(self.folder)], check=True)
         with np.load(self.samples("judge")) as file:
             arrays = {key: file[key] for key in file.files}
-        self.shapes = ",".join(f"{key}=1x" + "x".join(map(str, array.shape[1:])) for key, array in arrays.items())
+        self.shapes = shapes_of(arrays)
         self.one = self.folder / "one.npz"
         np.savez(self.one, **{key: array[:1] for key, array in arrays.items()})
 

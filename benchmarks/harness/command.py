@@ -69,6 +69,11 @@ class Searches:
         return report
 
 
+def shapes_of(arrays: dict, rows: int = 1) -> str:
+    """--shapes for calls of so many rows of these arrays."""
+    return ",".join(f"{name}=" + "x".join(map(str, (rows, *array.shape[1:]))) for name, array in arrays.items())
+
+
 def save(name: str, result: dict) -> None:
     folder = WORK / "results"
     folder.mkdir(parents=True, exist_ok=True)

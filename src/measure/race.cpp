@@ -114,6 +114,11 @@ class Race {
     result_.rows[i].reason = contender.seat.error->full_message();
   }
 
+  void fail_broken(const std::vector<std::size_t>& heat) {
+    for (const std::size_t i : heat)
+      if (contenders_[i].live && contenders_[i].seat.error) fail(i);
+  }
+
   void leave(std::size_t i, RaceFate fate, std::string reason) {
     Contender& contender = contenders_[i];
     contender.live = false;
@@ -159,16 +164,14 @@ class Race {
         if (self.live) running.push_back(&self);
       SPEEDSTER_ASSIGN(const Ended cut, run_round(running, /*keep_partial=*/n == 0));
       ended = cut;
-      for (const std::size_t i : heat)
-        if (contenders_[i].live && contenders_[i].seat.error) fail(i);
+      fail_broken(heat);
       if (ended == Ended::kNot) ++n;
       if (ended == Ended::kCancelled || n == 0) break;
       const bool last = ended != Ended::kNot || out_of_patience();
       const bool look = std::ranges::count(policy_.looks, n) > 0;
       if (n <= policy_.looks.front() && (look || last)) {
         const Ended stopped = drop_far(heat, !last);
-        for (const std::size_t i : heat)
-          if (contenders_[i].live && contenders_[i].seat.error) fail(i);
+        fail_broken(heat);
         if (ended == Ended::kNot) ended = stopped;
       }
       if (look || last) eliminate(heat, n);
@@ -255,32 +258,33 @@ class Race {
   Ended drop_far(const std::vector<std::size_t>& heat, bool time_left) {
     const std::vector<double> leader = leader_logs(heat);
     const double safe = safe_position(heat), far = std::log(policy_.drop_factor);
-    std::vector<std::size_t> doubtful;
-    std::vector<Contender*> again{leading(heat)};
+    struct Doubtful {
+      std::size_t index;
+      double behind;
+    };
+    std::vector<Doubtful> doubtful;
+    std::vector<Seat*> again{&leading(heat)->seat};
     for (const std::size_t i : heat) {
       Contender& contender = contenders_[i];
       if (!contender.live || contender.logs.empty()) continue;
       const double behind = paired(contender.logs, leader, {}).mean;
       if (behind <= far || mean(contender.logs) <= safe + far) continue;
       if (time_left && behind <= far + std::log(2)) {
-        doubtful.push_back(i);
-        again.push_back(&contender);
+        doubtful.push_back({i, behind});
+        again.push_back(&contender.seat);
       } else {
         leave(i, RaceFate::kFarSlower, times(behind) + " times the leader after the first round");
       }
     }
     if (doubtful.empty()) return Ended::kNot;
-    std::vector<Seat*> seats;
-    for (Contender* contender : again) seats.push_back(&contender->seat);
-    const Rounds::Round round = rounds_.run(seats);
+    const Rounds::Round round = rounds_.run(again);
     if (round.ended != Ended::kNot || !round.blocks[0]) return round.ended;
     for (std::size_t k = 0; k < doubtful.size(); ++k) {
       if (!round.blocks[k + 1]) continue;
-      const double first = paired(contenders_[doubtful[k]].logs, leader, {}).mean,
-                   second = std::log(round.blocks[k + 1]->value / round.blocks[0]->value);
-      if ((first + second) / 2 > far)
-        leave(doubtful[k], RaceFate::kFarSlower,
-              times((first + second) / 2) + " times the leader after the first round");
+      const double second = std::log(round.blocks[k + 1]->value / round.blocks[0]->value),
+                   behind = (doubtful[k].behind + second) / 2;
+      if (behind > far)
+        leave(doubtful[k].index, RaceFate::kFarSlower, times(behind) + " times the leader after the first round");
     }
     return Ended::kNot;
   }

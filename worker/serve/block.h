@@ -11,15 +11,6 @@
 
 namespace speedster::worker {
 
-/// The inputs that calls are made of: samples in turn, or shapes of a mix with samples of each.
-struct CallInputs {
-  std::vector<const Inputs*> samples;
-  std::vector<std::size_t> shape_of;  ///< of a mix: the shape of each sample, …
-  std::vector<double> shares;         ///< … and the share of each shape; empty without one
-
-  bool mixed() const { return !shares.empty(); }
-};
-
 struct BlockPlan {
   int warm_calls = 3;
   double warm_seconds = 0.02;

@@ -111,25 +111,28 @@ Result<std::unique_ptr<Inputs>> Loaded::reshaped(std::size_t index, const Json& 
   return std::make_unique<Inputs>(std::move(tensors));
 }
 
-Result<const Loaded::Mixed*> Loaded::mixed(const std::vector<std::size_t>& indices, const Json& mix) {
+Result<CallInputs> Loaded::mixed(const std::vector<std::size_t>& indices, const Json& mix) {
   constexpr std::size_t kInputs = 16;  // of all shapes together
   if (indices.empty() || !mix.is_array() || mix.empty())
     return Error(ErrorKind::kUsage, "[serve] expected a mix of shapes and samples to make them from, got none");
   Json source = {{"indices", indices}, {"mix", mix}};
-  if (source == mixed_of_) return &mixed_;
-  Mixed made;
+  if (source == mixed_of_) return mixed_;
+  CallInputs made;
+  std::vector<std::unique_ptr<Inputs>> memory;
   const std::size_t each = std::max<std::size_t>(kInputs / mix.size(), 1);
   for (std::size_t s = 0; s < mix.size(); ++s) {
     SPEEDSTER_ASSIGN(const Json* shapes, json_object(mix[s], "shapes", kWho));
     SPEEDSTER_ASSIGN(made.shares.emplace_back(), json_number(mix[s], "share", kWho));
     for (std::size_t k = 0; k < each; ++k) {
-      SPEEDSTER_ASSIGN(made.inputs.emplace_back(), reshaped(indices[(k * mix.size() + s) % indices.size()], *shapes));
+      SPEEDSTER_ASSIGN(memory.emplace_back(), reshaped(indices[(k * mix.size() + s) % indices.size()], *shapes));
+      made.samples.push_back(memory.back().get());
       made.shape_of.push_back(s);
     }
   }
   mixed_ = std::move(made);
+  mixed_memory_ = std::move(memory);
   mixed_of_ = std::move(source);
-  return &mixed_;
+  return mixed_;
 }
 
 Result<void> Loaded::need_callers(std::size_t count) {

@@ -10,6 +10,15 @@
 
 namespace speedster::worker {
 
+/// The inputs that calls are made of: samples in turn, or shapes of a mix with samples of each.
+struct CallInputs {
+  std::vector<const Inputs*> samples;
+  std::vector<std::size_t> shape_of;  ///< of a mix: the shape of each sample, …
+  std::vector<double> shares;         ///< … and the share of each shape; empty without one
+
+  bool mixed() const { return !shares.empty(); }
+};
+
 class Loaded {
  public:
   /// From the request "load"; `seconds` gets the time from nothing to a context that can be called.
@@ -28,12 +37,7 @@ class Loaded {
   /// cropping.
   Result<std::unique_ptr<Inputs>> reshaped(std::size_t index, const Json& shapes);
   /// Inputs of each shape of a mix, made from these samples and kept until others are asked for.
-  struct Mixed {
-    std::vector<std::unique_ptr<Inputs>> inputs;
-    std::vector<std::size_t> shape_of;  ///< each of the inputs
-    std::vector<double> shares;         ///< of each shape
-  };
-  Result<const Mixed*> mixed(const std::vector<std::size_t>& indices, const Json& mix);
+  Result<CallInputs> mixed(const std::vector<std::size_t>& indices, const Json& mix);
   /// Callers 0 … count-1, made where they are not there yet. References stay valid.
   Result<void> need_callers(std::size_t count);
   Caller& caller(std::size_t index) { return *callers_[index]; }
@@ -45,7 +49,8 @@ class Loaded {
   std::vector<std::size_t> order_;  ///< where each input of the learner is in a sample
   std::map<std::size_t, std::unique_ptr<Inputs>> copies_;
   Json mixed_of_;  ///< what mixed_ was made of
-  Mixed mixed_;
+  CallInputs mixed_;
+  std::vector<std::unique_ptr<Inputs>> mixed_memory_;
   std::vector<std::unique_ptr<Caller>> callers_;
 };
 

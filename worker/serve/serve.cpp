@@ -136,15 +136,9 @@ class Server {
   /// The samples, or the shapes of the mix, that a request names.
   Result<CallInputs> inputs_of(const Json& request) {
     SPEEDSTER_ASSIGN(const std::vector<std::size_t> indices, read_indices(request, "indices"));
+    if (request.contains("mix")) return loaded_->mixed(indices, request["mix"]);
     CallInputs inputs;
-    if (!request.contains("mix")) {
-      SPEEDSTER_ASSIGN(inputs.samples, loaded_->only(indices));
-      return inputs;
-    }
-    SPEEDSTER_ASSIGN(const Loaded::Mixed* mixed, loaded_->mixed(indices, request["mix"]));
-    for (const std::unique_ptr<Inputs>& made : mixed->inputs) inputs.samples.push_back(made.get());
-    inputs.shape_of = mixed->shape_of;
-    inputs.shares = mixed->shares;
+    SPEEDSTER_ASSIGN(inputs.samples, loaded_->only(indices));
     return inputs;
   }
 
